@@ -1,0 +1,52 @@
+# The tasks of a developer; `just` alone lists them. `uvx rust-just` or `pip install rust-just`
+# brings the command.
+
+bin := env("VIRTUAL_ENV", ".venv") / "bin"
+
+[private]
+default:
+    @just --list --unsorted
+
+# Make .venv with the pinned versions and the package in place
+setup:
+    python3 -m venv .venv
+    .venv/bin/pip install -c constraints.txt -e '.[test]'
+
+# Run the fast tests; words go to pytest
+test *words:
+    {{bin}}/pytest {{words}}
+
+# Run the tests that take minutes
+test-slow *words:
+    {{bin}}/pytest -m slow {{words}}
+
+# Check style and formatting
+lint:
+    {{bin}}/ruff check
+    {{bin}}/ruff format --check
+
+# Put code into the one format
+format:
+    {{bin}}/ruff check --fix
+    {{bin}}/ruff format
+
+# Check types
+types:
+    {{bin}}/mypy --strict prefcli
+
+# Write docs/commands.md from the help pages
+docs:
+    {{bin}}/python docs/reference.py
+
+# Measure start-up, then what profiles do to answers
+bench:
+    {{bin}}/python -m benchmarks.startup
+    {{bin}}/python -m benchmarks.styles
+
+# Build the wheel and the source archive into dist/
+build:
+    {{bin}}/python -m hatchling build
+
+# Everything that must pass before a change goes in, in a fresh environment
+ci:
+    .ci/run

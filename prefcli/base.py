@@ -1,0 +1,355 @@
+"""A base: a frozen causal language model with its tokenizer, and what a prefix does to it.
+
+Everything above this module speaks in prompts (turns) and responses (text); everything below it
+in token ids and tensors. A prefix is a stack of attention keys and values, one pair per layer,
+handed to the model as if `prefix` tokens had already been read; the first real token stands at
+position `prefix`. Training, scoring and generation all use that one convention.
+
+Letters: B batch, T time, V vocabulary, D hidden size, L layers, H key/value heads, P prefix
+length, E head size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from prefcli.errors import DataError, NotFoundError, PrefcliError, UsageError
+from prefcli.families import PrefixShape, check_config, end_marks, layer_stack, probe
+
+if TYPE_CHECKING:
+    from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+
+    from prefcli.feedback.records import Prompt
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+SPEAKERS = {"system": "System", "user": "Human", "assistant": "Assistant", "tool": "Tool"}
+
+
+class Base:
+    """A loaded base.
+
+    Args:
+        model: Any decoder whose cache is plain keys and values; frozen here.
+        tokenizer: Its tokenizer; a chat template, where there is one, frames the prompts.
+        source: Hugging Face id or directory.
+        exact: Its fingerprint, where loading rounded the weights too coarsely to take it here.
+
+    Raises:
+        PrefcliError: the model keeps something other than full-length keys and values, or has no
+            end mark.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        source: str,
+        exact: str | None = None,
+    ) -> None:
+        from transformers import GenerationConfig
+
+        check_config(model.config)
+        self.model: Any = model.eval().requires_grad_(False)
+        self.tokenizer: Any = tokenizer
+        self.source = source
+        self.device: torch.device = self.model.device
+        self.dtype: torch.dtype = self.model.dtype
+        self.stop_ids = end_marks(model, tokenizer)
+        pad = tokenizer.pad_token_id
+        self.pad_id = int(self.stop_ids[0] if pad is None else pad)
+        # What a base comes with (a repetition penalty, beams, forced tokens) would make its
+        # answers another distribution than the one that is trained and scored here.
+        self.model.generation_config = GenerationConfig()
+        self.prefix_shape: PrefixShape = probe(self.model, self.pad_id)
+        self._fingerprint = exact
+
+    @property
+    def config(self) -> Any:
+        """The model's own configuration."""
+        return self.model.config
+
+    @property
+    def context(self) -> int:
+        """Longest input in tokens."""
+        names = ("max_position_embeddings", "max_seq_len")
+        return int(next((n for n in (getattr(self.config, k, None) for k in names) if n), 2048))
+
+    @property
+    def hidden_size(self) -> int:
+        """D."""
+        return int(self.config.hidden_size)
+
+    @property
+    def layer_count(self) -> int:
+        """L."""
+        return int(self.config.num_hidden_layers)
+
+    def fingerprint(self) -> str:
+        """16 hex digits that name the weights, whatever precision they were loaded in."""
+        if self._fingerprint is None:
+            self._fingerprint = fingerprint(self.model)
+        return self._fingerprint
+
+    @contextmanager
+    def plain_attention(self) -> Iterator[None]:
+        """On a CPU, attention without the fused kernel, whose backward pass is slower there."""
+        usual = self.config._attn_implementation
+        if self.device.type == "cpu":
+            self.model.set_attn_implementation("eager")
+        try:
+            yield
+        finally:
+            self.model.set_attn_implementation(usual)
+
+    # -- text to tokens ---------------------------------------------------------------------
+
+    def prompt_ids(self, prompt: Prompt, limit: int | None = None) -> list[int]:
+        """Token ids of a prompt, ready for the answer to follow.
+
+        A chat template frames it where the tokenizer has one; without one a single user turn is
+        plain text to be continued, and a conversation becomes a transcript. Beyond `limit` tokens
+        the beginning is dropped, since what the answer replies to stands at the end; only a
+        beginning-of-text token stays, on which rotary bases lean. Never empty.
+        """
+        if self.tokenizer.chat_template:
+            turns = [{"role": turn.role, "content": turn.content} for turn in prompt]
+            text = self._chat_text(turns)
+            ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        elif len(prompt) == 1 and prompt[0].role == "user":
+            ids = self.tokenizer(prompt[0].content)["input_ids"]
+        else:
+            lines = [f"{SPEAKERS[turn.role]}: {turn.content}" for turn in prompt]
+            ids = self.tokenizer("\n\n".join([*lines, "Assistant:"]))["input_ids"]
+        start = self.tokenizer.bos_token_id
+        ids = list(ids) or [self.pad_id if start is None else start]
+        if not limit or len(ids) <= limit:
+            return ids
+        first = ids[:1] if ids[0] == start and limit > 1 else []
+        return first + ids[len(first) - limit :]
+
+    def response_ids(self, response: str, limit: int | None = None) -> tuple[list[int], bool]:
+        """Token ids of an answer with its end mark, and whether `limit` cut it short."""
+        ids = self.tokenizer(response, add_special_tokens=False)["input_ids"]
+        ids = [*ids, self.stop_ids[0]]
+        if limit and len(ids) > limit:
+            return list(ids[:limit]), True
+        return list(ids), False
+
+    def text(self, ids: Sequence[int]) -> str:
+        """The text of an answer's token ids, to the character: nothing is tidied up."""
+        decoded = self.tokenizer.decode(
+            list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        return str(decoded)
+
+    def _chat_text(self, turns: list[dict[str, str]]) -> str:
+        from jinja2 import TemplateError
+
+        try:
+            text = self.tokenizer.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=True
+            )
+        except TemplateError as error:
+            reason = " ".join(str(error).split())
+            raise DataError(
+                f"the chat template of base {self.source} refuses this prompt: {reason}"
+            ) from error
+        return str(text)
+
+    # -- the model --------------------------------------------------------------------------
+
+    def pad(self, rows: Sequence[Sequence[int]], left: bool = False) -> tuple[Tensor, Tensor]:
+        """Padded ids and their mask, both (B, T)."""
+        width = max(len(row) for row in rows)
+        ids = torch.full((len(rows), width), self.pad_id)
+        mask = torch.zeros(len(rows), width, dtype=torch.long)
+        for i, row in enumerate(rows):
+            span = slice(width - len(row), width) if left else slice(0, len(row))
+            ids[i, span] = torch.tensor(row)
+            mask[i, span] = 1
+        return ids.to(self.device), mask.to(self.device)
+
+    def cache(self, prefix: Tensor) -> DynamicCache:
+        """The prefix as an attention cache.
+
+        Args:
+            prefix: (B, L, 2, H, P, E), keys before values.
+        """
+        from transformers import DynamicCache
+
+        pairs = [(layer[:, 0], layer[:, 1]) for layer in prefix.to(self.dtype).unbind(1)]
+        return DynamicCache(pairs)
+
+    def negative_log_likelihood(
+        self,
+        prompts: Sequence[Sequence[int]],
+        responses: Sequence[Sequence[int]],
+        prefix: Tensor | None = None,
+    ) -> Tensor:
+        """Summed NLL of each response given its prompt, in nats, (B,).
+
+        Differentiable in `prefix` (B, L, 2, H, P, E).
+        """
+        rows = [[*p, *r] for p, r in zip(prompts, responses, strict=True)]
+        ids, mask = self.pad(rows)  # (B, T)
+        arguments: dict[str, Any] = {}
+        if prefix is not None:
+            before = prefix.shape[4]
+            positions = torch.arange(before, before + ids.shape[1], device=self.device)
+            arguments["past_key_values"] = self.cache(prefix)
+            arguments["position_ids"] = positions.expand(len(rows), -1)
+        # Padding is on the right, where causal attention never looks: no mask is needed.
+        logits = self.model(input_ids=ids, use_cache=prefix is not None, **arguments).logits
+        start = torch.tensor([len(p) for p in prompts], device=self.device)
+        column = torch.arange(1, ids.shape[1], device=self.device)
+        answer = (column >= start[:, None]) & (mask[:, 1:] == 1)  # (B, T - 1)
+        row, _ = answer.nonzero(as_tuple=True)
+        losses = F.cross_entropy(
+            logits[:, :-1][answer].float(), ids[:, 1:][answer], reduction="none"
+        )  # (answer tokens,)
+        return losses.new_zeros(len(rows)).index_add(0, row, losses)
+
+    def hidden_states(self, ids: Tensor, depth: int) -> Tensor:
+        """What the lowest `depth` layers make of right-padded ids; higher layers never run.
+
+        Args:
+            ids: (B, T).
+            depth: 1 to `layer_count`.
+
+        Returns:
+            (B, T, D)
+        """
+        stack = layer_stack(self.model, self.layer_count)
+        captured: list[Tensor] = []
+
+        def stop(_: nn.Module, __: tuple[Any, ...], output: Any) -> None:
+            captured.append(output[0] if isinstance(output, tuple) else output)
+            raise _Reached
+
+        handle = stack[depth - 1].register_forward_hook(stop)
+        try:
+            with torch.no_grad():
+                self.model(input_ids=ids, use_cache=False)
+        except _Reached:
+            pass
+        finally:
+            handle.remove()
+        return captured[0]
+
+
+class _Reached(Exception):  # noqa: N818 (nothing went wrong)
+    """Ends a forward pass at the layer that was asked for."""
+
+
+def load_base(
+    source: str | Path,
+    device: str | None = None,
+    dtype: str | None = None,
+    trust_remote_code: bool = False,
+) -> Base:
+    """Load a base from a directory or by its Hugging Face id; weights from safetensors only.
+
+    Raises:
+        UsageError: unknown device or dtype.
+        NotFoundError: no such directory, and no such model within reach.
+        DataError: what is there is damaged, incomplete or not a causal language model.
+        PrefcliError: prefixes cannot be given to it, or it does not fit into memory.
+    """
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    chosen = pick_device(device)
+    precision = pick_dtype(dtype, chosen)
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    directory = Path(source).expanduser()
+    if directory.exists() and not (directory / "config.json").is_file():
+        raise DataError(f"{source} holds no config.json: expected a Hugging Face model directory")
+    where = str(directory) if directory.exists() else str(source)
+
+    def load(weights: torch.dtype | str) -> tuple[Any, dict[str, Any]]:
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            where,
+            dtype=weights,
+            use_safetensors=True,
+            trust_remote_code=trust_remote_code,
+            output_loading_info=True,
+        )
+        return loaded[0], loaded[1]
+
+    try:
+        config = AutoConfig.from_pretrained(where, trust_remote_code=trust_remote_code)
+        check_config(config)
+        tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=trust_remote_code)
+        # By way of float16 the fingerprint's bfloat16 would be rounded twice.
+        exact = fingerprint(load("auto")[0]) if precision is torch.float16 else None
+        model, found = load(precision)
+    except PrefcliError:
+        raise
+    except Exception as error:  # a damaged directory makes the loaders raise nearly anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if directory.exists():
+            raise DataError(f"cannot load a base from {where}: {reason[:300]}") from error
+        raise NotFoundError(
+            f"no base {where}: not a directory, and not to be had from the Hugging Face Hub "
+            f"({reason[:160]})"
+        ) from error
+    if found["missing_keys"]:
+        some = ", ".join(sorted(found["missing_keys"])[:3])
+        raise DataError(
+            f"base {where} lacks {len(found['missing_keys'])} weights ({some}): download it again"
+        )
+    try:
+        return Base(model.to(chosen), tokenizer, where, exact)
+    except torch.OutOfMemoryError as error:
+        raise PrefcliError(
+            f"base {where} does not fit into the memory of {chosen}: "
+            "use --dtype bfloat16, --device cpu or a smaller base"
+        ) from error
+
+
+def fingerprint(model: PreTrainedModel) -> str:
+    """16 hex digits over names, shapes and a sample of every weight.
+
+    Weights are compared in bfloat16, so that a base loaded in another precision is the same.
+    """
+    digest = hashlib.sha256(model.config.model_type.encode())
+    for name, weight in sorted(model.state_dict().items()):
+        sample = weight.flatten()[:256].to("cpu", torch.float32).to(torch.bfloat16)
+        digest.update(f"{name}{tuple(weight.shape)}".encode())
+        digest.update(sample.view(torch.int16).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def pick_device(device: str | None) -> torch.device:
+    """The device asked for, else CUDA, else Apple's MPS, else the CPU."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device is None:
+        return torch.device(next((name for name, there in available.items() if there), "cpu"))
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise UsageError(f"unknown device {device!r}: use cuda, cuda:N, mps or cpu") from error
+    beyond = chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count()
+    if beyond or not available.get(chosen.type, chosen.type == "cpu"):
+        raise UsageError(f"device {device!r} is not available here: use cpu")
+    return chosen
+
+
+def pick_dtype(dtype: str | None, device: torch.device) -> torch.dtype:
+    """The precision asked for, else bfloat16 on CUDA, float16 on MPS, float32 on the CPU."""
+    if dtype is None:
+        return {"cuda": torch.bfloat16, "mps": torch.float16}.get(device.type, torch.float32)
+    if dtype not in DTYPES:
+        raise UsageError(f"unknown dtype {dtype!r}: use one of {', '.join(DTYPES)}")
+    return DTYPES[dtype]

@@ -1,0 +1,58 @@
+"""The root of the command line: every command group in the order of the help page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from prefcli import __version__
+from prefcli.cli import base, demo, feedback, fit, generate, ingest, path, profile, space
+from prefcli.cli.boundary import CommandLine
+from prefcli.cli.options import examples
+from prefcli.output import Output
+
+app = typer.Typer(
+    cls=CommandLine,
+    help="Turn opinions about a language model's answers into a personal profile, in "
+    "milliseconds, and generate text the way that person likes it.",
+    epilog=examples(
+        "prefcli demo",
+        "prefcli ingest feedback.jsonl --user alice",
+        "prefcli fit --user alice",
+        "prefcli generate --profile alice 'How do I cook rice?'",
+    ),
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    # Typer's own report of a crash would print the values of local variables.
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        Output().text(f"prefcli {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Parse what comes before the command; its text is the help of `app`."""
+
+
+app.add_typer(ingest.commands)
+app.add_typer(fit.commands)
+app.add_typer(generate.commands)
+app.add_typer(profile.commands, name="profile")
+app.add_typer(feedback.commands, name="feedback")
+app.add_typer(base.commands, name="base")
+app.add_typer(space.commands, name="space")
+app.add_typer(path.commands)
+app.add_typer(demo.commands)

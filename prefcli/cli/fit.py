@@ -1,0 +1,84 @@
+"""`prefcli fit`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from prefcli.cli import completion, words
+from prefcli.cli.options import Json, JsonLines, Space, command_group, examples
+from prefcli.errors import UsageError
+from prefcli.output import Column, Output
+
+commands = command_group()
+
+COLUMNS = (
+    Column("profile", "PROFILE", words.name, shrinks=True),
+    Column("pairs", "PAIRS", words.name, right=True),
+    Column("thumbs", "THUMBS", words.name, right=True),
+    Column("prompts", "PROMPTS", words.name, right=True),
+    Column("train_accuracy", "TRAIN", words.accuracy, right=True),
+    Column("heldout_accuracy", "HELD OUT", words.accuracy, right=True),
+    Column("encode_seconds", "ENCODE", words.seconds, right=True),
+    Column("solve_seconds", "SOLVE", words.seconds, right=True),
+    Column("bytes", "SIZE", words.size, right=True),
+)
+
+
+@commands.command(
+    help="Learn a user's profile from their feedback.\n\n"
+    "Every fit is a new version; older ones stay. HELD OUT is the accuracy on prompts that "
+    "were kept out of the fit, a dash where there are too few to tell.",
+    short_help="Learn a user's profile from their feedback.",
+    epilog=examples(
+        "prefcli fit --user alice",
+        "prefcli fit --all --jsonl",
+    ),
+)
+def fit(
+    user: Annotated[
+        str | None,
+        typer.Option(
+            "--user",
+            "-u",
+            metavar="NAME",
+            help="The user to learn about.",
+            autocompletion=completion.users,
+        ),
+    ] = None,
+    all_users: Annotated[bool, typer.Option("--all", help="Every user with feedback.")] = False,
+    space: Space = None,
+    as_json: Json = False,
+    as_jsonl: JsonLines = False,
+) -> None:
+    if (user is None) != all_users:
+        raise UsageError("fit needs either --user NAME or --all")
+    if as_json and all_users:
+        raise UsageError("--json is for one profile: use --jsonl with --all")
+    if as_json and as_jsonl:
+        raise UsageError("--json and --jsonl exclude each other")
+
+    from prefcli.services import fit as service
+    from prefcli.store import Store
+
+    with Output() as output, Store.open() as store:
+        if user is not None:
+            reports = iter([service.fit(store, user, space=space, progress=output.progress)])
+        else:
+            reports = service.fit_all(store, space=space, progress=output.progress)
+        rows: list[dict[str, Any]] = []
+        for report in reports:
+            row = report.as_dict()
+            for warning in report.warnings:
+                output.warning(f"{row['user']}: {warning}")
+            if as_json:
+                output.json(row)
+            elif as_jsonl:
+                output.jsonl(row)
+            else:
+                rows.append(row)
+        if rows:
+            output.table(COLUMNS, rows)
+        if len(rows) == 1:
+            output.hint(f"Next: prefcli generate --profile {rows[0]['user']} 'How do I cook rice?'")

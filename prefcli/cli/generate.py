@@ -1,0 +1,191 @@
+"""`prefcli generate`."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+
+import typer
+
+from prefcli.cli import completion
+from prefcli.cli.options import Base, Json, command_group, examples, finite
+from prefcli.errors import DataError, NotFoundError, UsageError
+from prefcli.output import Output
+
+if TYPE_CHECKING:
+    from prefcli.store import Store
+
+commands = command_group()
+
+
+@commands.command(
+    help="Answer a prompt the way someone likes it.\n\n"
+    "PROMPT is the argument or, without one, everything on stdin. With --batch each line of "
+    'FILE is a JSON object with a "prompt" and, where it differs, a "profile"; it comes back '
+    "as one line with the response added, or with an error, and then the exit code is 65.",
+    short_help="Answer a prompt the way someone likes it.",
+    epilog=examples(
+        "prefcli generate --profile alice 'How do I cook rice?'",
+        "echo 'How do I cook rice?' | prefcli generate --profile alice",
+        "prefcli generate --batch prompts.jsonl > answers.jsonl",
+    ),
+)
+def generate(
+    prompt: Annotated[
+        str | None,
+        typer.Argument(metavar="[PROMPT]", help="What to answer; - is stdin.", show_default=False),
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            "--profile",
+            "-p",
+            metavar="USER[@VERSION]",
+            help="Whose taste to follow; without it the plain base answers.",
+            autocompletion=completion.profiles,
+        ),
+    ] = None,
+    base: Base = None,
+    strength: Annotated[
+        float,
+        typer.Option(
+            metavar="X", help="How far to follow it; 0 is exactly the base.", callback=finite
+        ),
+    ] = 1.0,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Makes the answer repeatable; otherwise drawn."),
+    ] = None,
+    max_new_tokens: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Longest answer, in tokens.")
+    ] = 256,
+    temperature: Annotated[
+        float,
+        typer.Option(min=0, metavar="X", help="0 takes the likeliest token.", callback=finite),
+    ] = 1.0,
+    top_p: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, metavar="X", help="Sample from this share of the mass.", callback=finite
+        ),
+    ] = 1.0,
+    batch: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Answer every line of a JSONL file; - is stdin."),
+    ] = None,
+    batch_size: Annotated[
+        int, typer.Option(min=1, metavar="N", help="With --batch: prompts to answer at once.")
+    ] = 32,
+    log: Annotated[
+        bool, typer.Option("--log/--no-log", help="Keep prompt and answer in the catalog.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    if batch is not None and prompt is not None:
+        raise UsageError("give either a PROMPT or --batch FILE, not both")
+    if batch is not None and as_json:
+        raise UsageError("--batch prints JSON lines as it is: leave --json out")
+    text = _read_prompt(prompt) if batch is None else ""
+
+    from prefcli.store import Store
+
+    sampling: dict[str, Any] = {
+        "profile": profile,
+        "base": base,
+        "strength": strength,
+        "seed": seed,
+        "max_new_tokens": max_new_tokens,
+        "temperature": temperature,
+        "top_p": top_p,
+        "log": log,
+    }
+    with Output() as output, Store.open() as store:
+        sampling["progress"] = output.progress
+        if batch is not None:
+            _answer_lines(output, store, batch, batch_size, sampling)
+        elif as_json:
+            _answer_as_json(output, store, text, sampling)
+        else:
+            _answer(output, store, text, sampling)
+
+
+def _answer(output: Output, store: Store, prompt: str, sampling: dict[str, Any]) -> None:
+    from prefcli.services.generate import generate as run
+
+    last = ""
+
+    def show(piece: str) -> None:
+        nonlocal last
+        if piece:
+            output.piece(piece)
+            last = piece
+
+    run(store, prompt, on_text=show, **sampling)
+    if not last.endswith("\n"):
+        output.piece("\n")
+
+
+def _answer_as_json(output: Output, store: Store, prompt: str, sampling: dict[str, Any]) -> None:
+    from prefcli.services.generate import generate as run
+
+    answer = run(store, prompt, **sampling)
+    output.json(dataclasses.asdict(answer))
+
+
+def _answer_lines(
+    output: Output, store: Store, source: str, batch_size: int, sampling: dict[str, Any]
+) -> None:
+    from prefcli.services.generate import generate_batch
+
+    bad = 0
+    with _open_lines(source) as lines:
+        for record in generate_batch(store, lines, batch_size=batch_size, **sampling):
+            output.jsonl(record)
+            bad += "error" in record
+    if bad:
+        were = "record was" if bad == 1 else "records were"
+        raise DataError(f"{source}: {bad} {were} bad, see the field 'error' of the output")
+
+
+def _read_prompt(argument: str | None) -> str:
+    if argument is not None and argument != "-":
+        try:
+            argument.encode()
+        except UnicodeEncodeError:  # the shell's bytes, kept by Python as half characters
+            raise DataError("the prompt is not UTF-8") from None
+        return argument
+    if sys.stdin is None or (argument is None and sys.stdin.isatty()):
+        raise UsageError("no prompt: give it as an argument, or on stdin, or use --batch FILE")
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"stdin is not UTF-8: byte {error.start}") from None
+
+
+@contextmanager
+def _open_lines(source: str) -> Iterator[Iterator[str]]:
+    """The lines of a file or of stdin, each read when it is asked for."""
+    if source == "-":
+        if sys.stdin is None:
+            raise UsageError("--batch - reads stdin, which is closed")
+        yield _decode(sys.stdin.buffer)
+        return
+    try:
+        file = Path(source).open("rb")  # noqa: SIM115
+    except FileNotFoundError:
+        raise NotFoundError(f"no such file: {source}") from None
+    except IsADirectoryError:
+        raise NotFoundError(f"{source} is a directory, expected a JSONL file") from None
+    with file:
+        yield _decode(file)
+
+
+def _decode(lines: BinaryIO) -> Iterator[str]:
+    for number, line in enumerate(lines):
+        # A byte that is not UTF-8 becomes \xNN, which is no JSON: the line is a bad record then,
+        # and the others are answered.
+        yield line.decode("utf-8" if number else "utf-8-sig", "backslashreplace")

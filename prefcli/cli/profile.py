@@ -1,0 +1,53 @@
+"""`prefcli profile list|show`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from prefcli.cli import completion, words
+from prefcli.cli.boundary import Command
+from prefcli.cli.options import Json, JsonLines, Limit, command_group
+from prefcli.output import Column, Output
+
+commands = command_group("What was learned about each user.")
+
+COLUMNS = (
+    Column("profile", "PROFILE", words.name, shrinks=True),
+    Column("space", "SPACE", words.name, shrinks=True),
+    Column("pairs", "PAIRS", words.name, right=True),
+    Column("heldout_accuracy", "HELD OUT", words.accuracy, right=True),
+    Column("bytes", "SIZE", words.size, right=True),
+    Column("created", "CREATED", words.moment),
+)
+
+
+@commands.command("list", help="List the latest profile of each user.")
+def list_(limit: Limit = 20, as_jsonl: JsonLines = False) -> None:
+    from prefcli.services.profiles import list_profiles
+    from prefcli.store import Store
+
+    with Output() as output, Store.open() as store:
+        # One more than is shown, to tell whether there are more.
+        rows = list_profiles(store, limit + 1 if limit else 0)
+        output.listing(COLUMNS, rows, limit, as_jsonl, empty="no profiles yet: prefcli fit --all")
+
+
+@commands.command(cls=Command, help="Show one profile.")
+def show(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="USER[@VERSION]",
+            help="A user, or one version of their profile.",
+            autocompletion=completion.profiles,
+        ),
+    ],
+    as_json: Json = False,
+) -> None:
+    from prefcli.services.profiles import show_profile
+    from prefcli.store import Store
+
+    with Output() as output, Store.open() as store:
+        output.record(show_profile(store, name), as_json)

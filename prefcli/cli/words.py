@@ -1,0 +1,68 @@
+"""How numbers and times read in tables for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def name(value: Any) -> str:
+    """Any value, with a dash where there is none."""
+    return "-" if value is None else str(value)
+
+
+def accuracy(value: float | None) -> str:
+    """A share with two digits."""
+    return "-" if value is None else f"{value:.2f}"
+
+
+def decimal(value: float | None) -> str:
+    """A number with one digit after the point."""
+    return "-" if value is None else f"{value:.1f}"
+
+
+def size(value: int | None) -> str:
+    """A number of bytes."""
+    if value is None:
+        return "-"
+    amount = float(value)
+    for unit in ("B", "KB", "MB"):
+        if amount < 1000:
+            return f"{amount:.3g} {unit}"
+        amount /= 1000
+    return f"{amount:.3g} GB"
+
+
+def seconds(value: float | None) -> str:
+    """A duration."""
+    if value is None:
+        return "-"
+    return f"{value * 1000:.2g} ms" if value < 0.0995 else f"{value:.2f} s"
+
+
+def moment(value: str | None) -> str:
+    """An ISO 8601 time, to the minute."""
+    return "-" if value is None else value[:16].replace("T", " ")
+
+
+def count(number: int, what: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def some(names: list[str], most: int = 5) -> str:
+    """The first few of many names."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def text(value: Any) -> str:
+    """A prompt: text, or the last turn of a conversation."""
+    if isinstance(value, list) and value:
+        last = value[-1]
+        return str(last.get("content", "") if isinstance(last, dict) else last)
+    return name(value)
+
+
+def first(values: list[str] | None) -> str:
+    """The first of some texts: of a pair, the chosen answer."""
+    return values[0] if values else "-"

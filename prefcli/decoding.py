@@ -1,0 +1,176 @@
+"""Sampling from a base, each row of a batch under its own prefix and its own random stream.
+
+The randomness of a row is a column of uniform numbers drawn from the row's seed alone, one per
+token; the token is found by inverting the cumulative distribution. So a row gives the same tokens
+alone or in any batch, as far as the model's own arithmetic is the same (exact in float32 on a
+CPU). Prompts are padded on the left; a row without a prefix does not see the prefix slots, and its
+positions start at zero, as in the plain base.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from prefcli.errors import DataError
+from prefcli.memory import roomy_cache
+
+if TYPE_CHECKING:
+    from prefcli.base import Base
+
+_BYTE = re.compile("<0x[0-9A-F]{2}>")
+
+
+def sample(
+    base: Base,
+    prompts: Sequence[Sequence[int]],
+    *,
+    seeds: Sequence[int],
+    prefixes: Sequence[Tensor | None] | None = None,
+    max_new_tokens: int = 128,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    on_text: Callable[[str], None] | None = None,
+) -> list[str]:
+    """Answer a batch of prompts.
+
+    Args:
+        base: The base.
+        prompts: B rows of token ids.
+        seeds: B seeds; the same seed gives the same stream.
+        prefixes: B prefixes (L, 2, H, P, E), or None for the plain base.
+        max_new_tokens: Upper bound on each answer; what the longest prompt of the batch leaves
+            of the base's context bounds it too.
+        temperature: Divides the logits; 0 takes the likeliest token.
+        top_p: Keeps the smallest set of tokens of at least this probability.
+        on_text: Called with each piece of the answer as it comes; for a batch of one.
+
+    Returns:
+        B answers, without the end mark.
+
+    Raises:
+        DataError: a prompt fills the base's context.
+    """
+    from transformers import GenerationConfig, LogitsProcessorList
+    from transformers.generation.logits_process import TemperatureLogitsWarper, TopPLogitsWarper
+
+    ids, mask = base.pad(prompts, left=True)  # (B, T)
+    given = [None] * len(prompts) if prefixes is None else list(prefixes)
+    before = max((p.shape[3] for p in given if p is not None), default=0)
+    room = base.context - ids.shape[1] - before
+    if room < 1:
+        raise DataError(
+            f"a prompt of {ids.shape[1]} tokens does not fit into the {base.context} tokens of "
+            f"base {base.source}: shorten it"
+        )
+    budget = min(max_new_tokens, room)
+    prefix = None
+    span = before + ids.shape[1] + budget
+    if before:
+        stacked, seen = _stack(given, before)
+        mask = torch.cat([seen.to(mask), mask], dim=1)  # (B, P + T)
+        prefix = stacked.to(base.device, base.dtype)
+    arguments: dict[str, Any] = {
+        "past_key_values": roomy_cache(base.prefix_shape.layers, span, prefix)
+    }
+
+    chain: list[Any] = []
+    if temperature > 0:
+        if temperature != 1.0:
+            chain.append(TemperatureLogitsWarper(temperature))
+        if top_p < 1.0:
+            chain.append(TopPLogitsWarper(top_p))
+        chain.append(_RowSampler(seeds, budget))
+    if on_text is not None:
+        arguments["streamer"] = _Stream(base, on_text)
+    with torch.no_grad():
+        output = base.model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            logits_processor=LogitsProcessorList(chain),
+            generation_config=GenerationConfig(
+                do_sample=False,
+                max_new_tokens=budget,
+                eos_token_id=list(base.stop_ids),
+                pad_token_id=base.pad_id,
+            ),
+            **arguments,
+        )
+    answers = []
+    for row in output[:, ids.shape[1] :].tolist():
+        end = next((i for i, token in enumerate(row) if token in base.stop_ids), len(row))
+        answers.append(base.text(row[:end]))
+    return answers
+
+
+class _RowSampler:
+    """A logits processor that leaves one token per row: the one that the row's stream picks."""
+
+    def __init__(self, seeds: Sequence[int], steps: int) -> None:
+        rows = [torch.rand(steps, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+        self.uniform = torch.stack(rows)  # (B, steps)
+        self.step = 0
+
+    def __call__(self, _: Tensor, scores: Tensor) -> Tensor:
+        wide = torch.float32 if scores.device.type == "mps" else torch.float64
+        mass = scores.to(wide).softmax(-1).cumsum(-1)  # (B, V)
+        target = self.uniform[:, self.step, None].to(mass) * mass[:, -1:]  # (B, 1)
+        token = torch.searchsorted(mass, target, right=True)
+        token = token.clamp(max=scores.shape[-1] - 1)
+        self.step += 1
+        return torch.full_like(scores, -torch.inf).scatter(-1, token, 0.0)
+
+
+def _stack(prefixes: Sequence[Tensor | None], length: int) -> tuple[Tensor, Tensor]:
+    """All prefixes, padded on the left to one length, and which of their slots count.
+
+    Returns:
+        (B, L, 2, H, P, E) and (B, P).
+    """
+    like = next(p for p in prefixes if p is not None)
+    layers, pair, heads, _, size = like.shape
+    memory = like.new_zeros(len(prefixes), layers, pair, heads, length, size)
+    seen = torch.zeros(len(prefixes), length, dtype=torch.long)
+    for row, prefix in enumerate(prefixes):
+        if prefix is not None:
+            memory[row, ..., length - prefix.shape[3] :, :] = prefix
+            seen[row, length - prefix.shape[3] :] = 1
+    return memory, seen
+
+
+class _Stream:
+    """A transformers streamer: hands on the answer as it grows, and never takes anything back."""
+
+    def __init__(self, base: Base, on_text: Callable[[str], None]) -> None:
+        self.base = base
+        self.on_text = on_text
+        self.ids: list[int] = []
+        self.given = 0
+        self.prompt_seen = False
+
+    def put(self, tokens: Tensor) -> None:
+        if not self.prompt_seen:
+            self.prompt_seen = True
+            return
+        token = int(tokens.flatten()[-1])
+        if token in self.base.stop_ids:
+            return
+        self.ids.append(token)
+        # A character may take several tokens. Byte tokens of a SentencePiece vocabulary count
+        # only as a run: one bad byte turns all of them into replacement characters.
+        if not _BYTE.fullmatch(str(self.base.tokenizer.convert_ids_to_tokens(token))):
+            self._hand_on(self.base.text(self.ids), wait_for="\ufffd")
+
+    def end(self) -> None:
+        self._hand_on(self.base.text(self.ids))
+
+    def _hand_on(self, text: str, wait_for: str | None = None) -> None:
+        if wait_for and text.endswith(wait_for):
+            return
+        piece, self.given = text[self.given :], len(text)
+        if piece:
+            self.on_text(piece)

@@ -1,0 +1,1 @@
+"""Feedback: the records, and one reader per file format."""

@@ -1,0 +1,36 @@
+"""What a format of feedback is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from prefcli.feedback.records import Feedback
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One way in which the world writes judgements down.
+
+    Args:
+        name: What `--format` calls it.
+        example: One row as JSON, for people.
+        fields: The fields that a row must have; each a tuple of the names it may go by.
+        matches: True if a row has the shape of this format; of two such formats the earlier in
+            the registry counts.
+        parse: The judgements of one row by one user.
+            Raises DataError, naming the field, what was expected and what came.
+        note: What has to be said to whoever reads such a file, or "".
+    """
+
+    name: str
+    example: str
+    fields: tuple[tuple[str, ...], ...]
+    matches: Callable[[Mapping[str, Any]], bool]
+    parse: Callable[[Mapping[str, Any], str], Iterator[Feedback]]
+    note: str = ""
+
+    def fields_in(self, row: Mapping[str, Any]) -> int:
+        """How many of the required fields a row has, whatever they hold."""
+        return sum(any(name in row for name in names) for names in self.fields)

@@ -1,0 +1,82 @@
+"""q(z | x, y): where in the space an answer lies.
+
+The base's own lower layers, frozen, read prompt and answer; a small trained head pools what they
+made of the answer's tokens. The paper (Zhang et al. 2025, section 3.2) trains a copy of the
+embeddings and two blocks instead; reading the base's own states needs far fewer weights, and costs
+only the layers that are read.
+
+Letters: B batch, T time, D hidden size of the base, W width of the head, Z latent size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Size of the head.
+
+    Args:
+        hidden_size: D, of the base.
+        latent_size: Z.
+        width: W, of the pooling block.
+        heads: Attention heads of the block.
+        queries: Learned tokens that pool the answer.
+        depth: Layers of the base that are read.
+    """
+
+    hidden_size: int
+    latent_size: int
+    width: int = 192
+    heads: int = 4
+    queries: int = 4
+    depth: int = 1
+
+
+class Encoder(nn.Module):
+    """Trained head over frozen hidden states.
+
+    Shapes:
+        states (B, T, D) and answer mask (B, T) in; mean and log-variance (B, K) out, K <= Z the
+        directions that were found active once training was over.
+    """
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, self.depth = config.width, config.depth
+        self.norm = nn.LayerNorm(config.hidden_size)
+        self.project = nn.Linear(config.hidden_size, width)
+        self.query = nn.Parameter(torch.randn(config.queries, width) * width**-0.5)
+        self.attend = nn.MultiheadAttention(width, config.heads, batch_first=True)
+        self.between = nn.LayerNorm(config.queries * width)
+        self.pool = nn.Sequential(
+            nn.Linear(config.queries * width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+        )
+        self.mean = nn.Linear(width, config.latent_size)
+        self.log_var = nn.Linear(width, config.latent_size)
+        # Starting sharp instead of at the prior makes z informative within the first steps.
+        nn.init.zeros_(self.log_var.weight)
+        nn.init.constant_(self.log_var.bias, -3.0)
+        self.register_buffer("whiten", torch.eye(config.latent_size))  # (K, Z)
+        self.register_buffer("centre", torch.zeros(config.latent_size))  # (Z,)
+        self.whiten: Tensor
+        self.centre: Tensor
+
+    def forward(self, states: Tensor, answer: Tensor) -> tuple[Tensor, Tensor]:
+        """Posterior mean and log-variance in the space's own coordinates, (B, K) each."""
+        mean, log_var = self.raw(states, answer)
+        variance = log_var.exp() @ self.whiten.T.square()
+        return (mean - self.centre) @ self.whiten.T, variance.log()
+
+    def raw(self, states: Tensor, answer: Tensor) -> tuple[Tensor, Tensor]:
+        """The same before centring and whitening, (B, Z) each: what training sees."""
+        memory = self.project(self.norm(states.float()))  # (B, T, W)
+        query = self.query.expand(len(states), -1, -1)  # (B, Q, W)
+        pooled, _ = self.attend(query, memory, memory, key_padding_mask=answer == 0)
+        features: Tensor = self.pool(self.between(pooled.flatten(1)))  # (B, W)
+        return self.mean(features), self.log_var(features)

@@ -1,0 +1,229 @@
+"""A space: the artifact of stage 1, shared by all users of one base.
+
+On disk a directory of two files: `space.safetensors` (encoder head, adapter, whitening, reference
+encodings) and `space.json` (sizes, the base's fingerprint, how far one may go, the trust report).
+Its coordinates are whitened: over the base's own answers z has mean 0 and covariance I, so that
+a reward's gradient already is the direction `S w`. The stored prior is the aggregated posterior
+itself, as the encodings of a few hundred answers.
+
+Letters: B batch, K latent size, L layers, H key/value heads, P prefix length, E head size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from prefcli.errors import DataError, NotFoundError
+from prefcli.latent.adapter import Adapter, AdapterConfig
+from prefcli.latent.encoder import Encoder, EncoderConfig
+from prefcli.latent.pretrain import encode_ids
+from prefcli.latent.round_trip import Prior
+
+if TYPE_CHECKING:
+    from prefcli.base import Base
+    from prefcli.feedback.records import Prompt
+
+FloatArray = npt.NDArray[np.float32]
+FORMAT = 1
+WEIGHTS, DESCRIPTION = "space.safetensors", "space.json"
+
+
+@dataclass(frozen=True)
+class SpaceConfig:
+    """What a space records about itself.
+
+    Args:
+        base: Name or source of the base, for people.
+        base_fingerprint: Fingerprint of the base, for machines.
+        encoder, adapter: Sizes.
+        latent_size: K, active directions.
+        max_prompt_tokens: Longer prompts lose their beginning before encoding.
+        max_response_tokens: Longer answers lose their end before encoding.
+        rho: Reach at strength 1, in standard deviations.
+        own_bits_per_byte: Median and 99th percentile over the base's own answers.
+        report: Everything that stage 1 measured about itself.
+    """
+
+    base: str
+    base_fingerprint: str
+    encoder: EncoderConfig
+    adapter: AdapterConfig
+    latent_size: int
+    max_prompt_tokens: int
+    max_response_tokens: int
+    rho: float
+    own_bits_per_byte: tuple[float, float]
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One answer in a space: posterior mean and log-variance (K,), and whether it was cut."""
+
+    mean: FloatArray
+    log_var: FloatArray
+    truncated: bool
+
+
+class Space:
+    """Encoder, adapter and geometry of one base.
+
+    Args:
+        config: Sizes and provenance.
+        encoder, adapter: The trained parts.
+        prior: Encodings of R of the base's own answers: what z looks like.
+    """
+
+    def __init__(
+        self, config: SpaceConfig, encoder: Encoder, adapter: Adapter, prior: Prior
+    ) -> None:
+        self.config = config
+        self.encoder = encoder.eval().requires_grad_(False)
+        self.adapter = adapter.eval().requires_grad_(False)
+        self.prior = prior
+
+    @property
+    def size(self) -> int:
+        """K, the number of active directions."""
+        return self.config.latent_size
+
+    def fingerprint(self) -> str:
+        """16 hex digits over every weight; profiles and encodings carry it."""
+        digest = hashlib.sha256(self.config.base_fingerprint.encode())
+        for name, tensor in sorted(self._tensors().items()):
+            digest.update(name.encode())
+            digest.update(tensor.numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def check_base(self, base: Base) -> None:
+        """Refuse a base that this space was not trained on.
+
+        Raises:
+            DataError: the fingerprints differ.
+        """
+        found = base.fingerprint()
+        if found != self.config.base_fingerprint:
+            raise DataError(
+                f"the space was trained on base {self.config.base} "
+                f"({self.config.base_fingerprint}), not on {base.source} ({found}): "
+                "choose its own base, or train a space for this one"
+            )
+
+    def encode(
+        self, base: Base, answers: Sequence[tuple[Prompt, str]], batch_size: int = 64
+    ) -> Iterator[list[tuple[int, Encoded]]]:
+        """Encode answers batch by batch, similar lengths together.
+
+        Yields:
+            One list per batch of (index into `answers`, encoding).
+        """
+        self.encoder.to(base.device)
+        rows = []
+        for prompt, response in answers:
+            ids, cut = base.response_ids(response, self.config.max_response_tokens)
+            kept = base.prompt_ids(prompt, self.config.max_prompt_tokens)
+            rows.append((kept, ids, cut or len(kept) < len(base.prompt_ids(prompt))))
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]) + len(rows[i][1]))
+        for start in range(0, len(order), batch_size):
+            chunk = order[start : start + batch_size]
+            with torch.no_grad():
+                mean, log_var = encode_ids(
+                    base, self.encoder, [rows[i][0] for i in chunk], [rows[i][1] for i in chunk]
+                )
+            means, log_vars = mean.cpu().numpy(), log_var.cpu().numpy()
+            yield [(i, Encoded(means[j], log_vars[j], rows[i][2])) for j, i in enumerate(chunk)]
+
+    def prefix(self, z: npt.ArrayLike) -> Tensor:
+        """The attention prefix of one z (K,): (L, 2, H, P, E)."""
+        point = torch.as_tensor(
+            np.asarray(z, dtype=np.float32), device=self.adapter.inner.weight.device
+        )
+        with torch.no_grad():
+            return self.adapter(point[None])[0]  # type: ignore[no-any-return]
+
+    def bits_per_byte(self, base: Base, prompt: Prompt, response: str) -> float | None:
+        """How hard the base finds an answer, as far as the space reads it; None if it is empty."""
+        ids, _ = base.response_ids(response, self.config.max_response_tokens)
+        read = base.tokenizer.decode(ids, skip_special_tokens=True)
+        if not read:
+            return None
+        prompt_ids = base.prompt_ids(prompt, self.config.max_prompt_tokens)
+        with torch.no_grad():
+            nll = base.negative_log_likelihood([prompt_ids], [ids])
+        return float(nll) / math.log(2) / len(read.encode())
+
+    # -- files ------------------------------------------------------------------------------
+
+    def save(self, directory: Path) -> None:
+        """Write the two files; a reader never sees one half-written."""
+        from safetensors.torch import save
+
+        directory.mkdir(parents=True, exist_ok=True)
+        description = {"format": FORMAT, "fingerprint": self.fingerprint(), **asdict(self.config)}
+        text = json.dumps(description, indent=1) + "\n"
+        for name, content in ((WEIGHTS, save(self._tensors())), (DESCRIPTION, text.encode())):
+            partial = directory / f".{name}.{os.getpid()}"
+            partial.write_bytes(content)
+            partial.replace(directory / name)
+
+    @classmethod
+    def load(cls, directory: Path) -> Space:
+        """Read a space.
+
+        Raises:
+            NotFoundError: there is none.
+            DataError: it is damaged or of a newer format.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        if not (directory / DESCRIPTION).is_file():
+            raise NotFoundError(f"no space in {directory}: expected {DESCRIPTION} and {WEIGHTS}")
+        try:
+            description = json.loads((directory / DESCRIPTION).read_text(encoding="utf-8"))
+            if description.pop("format") != FORMAT:
+                raise DataError(f"the space in {directory} is of another format: update prefcli")
+            fingerprint = description.pop("fingerprint")
+            description["encoder"] = EncoderConfig(**description["encoder"])
+            description["adapter"] = AdapterConfig(**description["adapter"])
+            low, high = description["own_bits_per_byte"]
+            description["own_bits_per_byte"] = (low, high)
+            config = SpaceConfig(**description)
+            encoder, adapter = Encoder(config.encoder), Adapter(config.adapter)
+            encoder.whiten = torch.zeros(config.latent_size, config.encoder.latent_size)
+            tensors = load_file(directory / WEIGHTS)
+            prior = Prior(tensors.pop("reference"), tensors.pop("reference_log_var"))
+            state = {name: tensor.float() for name, tensor in tensors.items()}
+            torch.nn.ModuleDict({"encoder": encoder, "adapter": adapter}).load_state_dict(state)
+        except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
+            raise DataError(f"the space in {directory} is damaged: {error}") from error
+        space = cls(config, encoder, adapter, prior)
+        if space.fingerprint() != fingerprint:
+            raise DataError(f"the space in {directory} is damaged: its fingerprint does not match")
+        return space
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """Weights in float16, which `half_precision` made lossless; geometry in float32."""
+        parts = torch.nn.ModuleDict({"encoder": self.encoder, "adapter": self.adapter})
+        exact = ("whiten", "centre", "inner.weight")
+        found = {
+            name: tensor.cpu() if name.endswith(exact) else tensor.cpu().half()
+            for name, tensor in parts.state_dict().items()
+        }
+        return {
+            **found,
+            "reference": self.prior.mean.cpu(),
+            "reference_log_var": self.prior.log_var.cpu(),
+        }

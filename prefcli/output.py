@@ -1,0 +1,323 @@
+"""The one place that writes to the terminal.
+
+stdout carries results and nothing else: text, tables, JSON, JSON lines. Progress, notes, warnings
+and errors go to stderr. Each stream decides about colour for itself (`NO_COLOR` is respected) and
+what goes into a pipe is plain: no colour, no frame, nothing cut to the width of a window.
+
+Rich takes as long to import as all the rest of a start, so the first table or bar loads it and
+nothing before.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from shutil import get_terminal_size
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TextIO
+
+from prefcli.bar import Bar
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+GAP = 2  # blanks between two columns
+LEAST_WIDTH = 8  # of a column that gives way
+
+# What could move the cursor or change colours: C0 without tab and newline, DEL and C1.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Args:
+        key: The field of the row.
+        title: What stands above it.
+        show: Turns the field into text; a missing field is None.
+        right: Align to the right, as numbers want.
+        shrinks: Gives way when the window is too narrow.
+    """
+
+    key: str
+    title: str
+    show: Callable[[Any], str] = str
+    right: bool = False
+    shrinks: bool = False
+
+
+class Output:
+    """Both streams of one command; a context manager that takes the progress bar away."""
+
+    def __init__(self) -> None:
+        self._stdout = _writable(sys.stdout)
+        self._stderr = _writable(sys.stderr)
+        self.progress = Bar(self._stderr)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.progress.stop()
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a person reads the results in a terminal."""
+        return self._stdout.isatty()
+
+    # Results
+
+    def text(self, text: str) -> None:
+        """Print a result as text, ending in one newline."""
+        self.piece(text if text.endswith("\n") else text + "\n")
+
+    def piece(self, text: str) -> None:
+        """Print part of a result at once, as it is; in a terminal without control characters."""
+        self._result(_CONTROL.sub("", text) if self.interactive else text)
+
+    def json(self, value: Any) -> None:
+        """Print one JSON object over several lines."""
+        self._result(self._to_json(value, indent=2) + "\n")
+
+    def jsonl(self, value: Any) -> None:
+        """Print one JSON object as one line, at once."""
+        self._result(self._to_json(value) + "\n")
+
+    def table(self, columns: Sequence[Column], rows: Iterable[Mapping[str, Any]]) -> None:
+        """Print rows below a line of titles."""
+        from rich import box
+        from rich.cells import cell_len
+        from rich.table import Table
+
+        cells = [
+            [_one_line(column.show(row.get(column.key))) for column in columns] for row in rows
+        ]
+        framed = self.interactive
+        table = Table(
+            box=box.SIMPLE_HEAD if framed else None,
+            show_edge=False,
+            pad_edge=False,
+            # The frame's own divider is the other blank.
+            padding=(0, GAP - 1 if framed else GAP, 0, 0),
+            header_style="bold",
+        )
+        widths = [
+            max(map(cell_len, texts))
+            for texts in zip(*([column.title for column in columns], *cells), strict=True)
+        ]
+        if framed:
+            room = get_terminal_size().columns - GAP * (len(columns) - 1)
+            _shrink(widths, [column.shrinks for column in columns], room)
+        for column, width in zip(columns, widths, strict=True):
+            table.add_column(
+                column.title,
+                justify="right" if column.right else "left",
+                width=width,
+                no_wrap=True,
+                overflow="ellipsis",
+            )
+        for row in cells:
+            table.add_row(*row)
+        self._print(table)
+
+    def fields(self, values: Mapping[str, Any]) -> None:
+        """Print one object as lines of name and value, what is nested indented."""
+        lines = list(_lines(values))
+        width = max((len(name) for name, _ in lines), default=0)
+        self.text("\n".join(f"{name:<{width}}  {value}".rstrip() for name, value in lines))
+
+    def record(self, values: Mapping[str, Any], as_json: bool) -> None:
+        """Print one object, as JSON or for a person."""
+        if as_json:
+            self.json(values)
+        else:
+            self.fields(values)
+
+    def listing(
+        self,
+        columns: Sequence[Column],
+        rows: Iterable[Mapping[str, Any]],
+        limit: int,
+        as_jsonl: bool,
+        empty: str = "",
+    ) -> None:
+        """Print at most `limit` rows (0: all), as JSON lines or as a table.
+
+        One row more than `limit` is asked for, to tell on stderr that there are more. `empty` is
+        what to tell when there is no row.
+        """
+        found = iter(rows)
+        shown = islice(found, limit or None)
+        if as_jsonl:
+            for row in shown:
+                self.jsonl(row)
+        else:
+            listed = list(shown)
+            if listed:
+                self.table(columns, listed)
+            elif empty:
+                self.note(empty)
+        if limit and next(found, None) is not None:
+            self.note(f"the first {limit} are shown, there are more: -n 0 shows all")
+
+    def side_by_side(self, titles: Sequence[str], texts: Sequence[str]) -> None:
+        """Print texts in columns beside each other, each below its title."""
+        from rich.table import Table
+
+        table = Table(
+            box=None, expand=True, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold"
+        )
+        for title in titles:
+            table.add_column(title, ratio=1, overflow="fold")
+        table.add_row(*(_CONTROL.sub("", text) for text in texts))
+        self._print(table, width=None if self.interactive else 80)
+
+    # Everything else
+
+    def note(self, message: str) -> None:
+        """Tell something about the results that is not part of them."""
+        self._say(f"prefcli: {_one_line(message)}")
+
+    def hint(self, message: str) -> None:
+        """Tell the person in front of the terminal what to do next; silent when nobody is."""
+        if self._stderr.isatty() and self.interactive:
+            self._say(message)
+
+    def warning(self, message: str) -> None:
+        """Tell of something doubtful that did not stop the work."""
+        self._say(self._coloured("prefcli: warning:", "33") + f" {_one_line(message)}")
+
+    def error(self, message: str, details: Sequence[str] = ()) -> None:
+        """Tell what went wrong, in one line, and each fault below it."""
+        lines = [self._coloured("prefcli: error:", "31") + f" {_one_line(message)}"]
+        lines += [f"  {_one_line(detail)}" for detail in details]
+        self._say("\n".join(lines))
+
+    def interrupted(self) -> None:
+        """Say that the work was stopped from outside."""
+        self._say("prefcli: interrupted")
+
+    def usage(self, text: str) -> None:
+        """Print a help page to stderr, for a command that lacks its words."""
+        self._say(text)
+
+    def _result(self, text: str) -> None:
+        if self.interactive:
+            self.progress.stop()
+        try:
+            self._stdout.write(text)
+            self._stdout.flush()
+        except BrokenPipeError:
+            self._reader_gone()
+
+    def _reader_gone(self) -> NoReturn:
+        # Python flushes stdout once more on its way out, and would complain then.
+        self.progress.stop()
+        with suppress(OSError):  # a stream without a descriptor
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stdout.fileno())
+        raise SystemExit(0)
+
+    def _say(self, text: str) -> None:
+        self.progress.stop()
+        with suppress(OSError):  # nobody listens; the exit code still tells
+            self._stderr.write(text + "\n")
+            self._stderr.flush()
+
+    def _coloured(self, text: str, colour: str) -> str:
+        dumb = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        return text if dumb or not self._stderr.isatty() else f"\x1b[1;{colour}m{text}\x1b[0m"
+
+    def _to_json(self, value: Any, indent: int | None = None) -> str:
+        unicode = (self._stdout.encoding or "").lower().replace("-", "") == "utf8"
+        return json.dumps(_finite(value), ensure_ascii=not unicode, indent=indent, default=_encode)
+
+    def _print(self, table: Table, width: int | None = None) -> None:
+        from rich.console import Console
+
+        if width is None and not self.interactive:
+            width = 100_000
+        console = Console(file=self._stdout, width=width, markup=False, highlight=False)
+        with console.capture() as capture:
+            console.print(table)
+        self._result("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
+
+
+def _writable(stream: TextIO | None) -> TextIO:
+    if stream is None:  # started with the stream closed
+        return Path(os.devnull).open("w", encoding="utf-8")
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None and stream.errors == "strict":
+        # What the terminal's encoding lacks is shown as an escape instead of ending the command.
+        reconfigure(errors="backslashreplace")
+    return stream
+
+
+def _shrink(widths: list[int], shrinks: Sequence[bool], room: int) -> None:
+    """Take width from the widest columns that give way until all fit into `room`."""
+    giving = [index for index, gives in enumerate(shrinks) if gives]
+    while sum(widths) > room and giving:
+        widest = max(giving, key=lambda index: widths[index])
+        if widths[widest] <= LEAST_WIDTH:
+            return
+        widths[widest] -= 1
+
+
+def _one_line(text: str) -> str:
+    return _CONTROL.sub("", " ".join(text.split()))
+
+
+def _lines(values: Mapping[str, Any], indent: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        label = indent + str(name).replace("_", " ")
+        if isinstance(value, Mapping) and value:
+            yield label, ""
+            yield from _lines(value, indent + "  ")
+        else:
+            yield label, _plain(value)
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple) and not any(
+        isinstance(item, list | tuple | Mapping) for item in value
+    ):
+        return ", ".join(map(_plain, value)) or "-"
+    if isinstance(value, list | tuple | Mapping):
+        return json.dumps(_finite(value), ensure_ascii=False, default=_encode)
+    return _one_line(str(value))
+
+
+def _finite(value: Any) -> Any:
+    """`value` with null for NaN and infinities, which JSON does not know."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is not a JSON type")

@@ -1,0 +1,162 @@
+"""Bases: register, list, show, choose, open. The embedded one is always there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prefcli import tiny
+from prefcli.errors import NotFoundError
+from prefcli.store import Store
+from prefcli.store.registry import check_name
+
+if TYPE_CHECKING:
+    from prefcli.base import Base
+    from prefcli.progress import Progress
+
+
+@dataclass(frozen=True)
+class BaseReference:
+    """A base that can be opened: what it is called, where it lies, how it is loaded."""
+
+    name: str
+    source: str
+    device: str | None
+    dtype: str | None
+    fingerprint: str
+    details: dict[str, Any]
+
+    def as_dict(self, in_use: str) -> dict[str, Any]:
+        """The fields of `base list` and `base show`."""
+        return {
+            "base": self.name,
+            "source": self.source,
+            "device": self.device or "auto",
+            "dtype": self.dtype or "auto",
+            "fingerprint": self.fingerprint,
+            "in_use": self.name == in_use,
+            **self.details,
+        }
+
+
+def add_base(
+    store: Store,
+    source: str,
+    *,
+    name: str | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    trust_remote_code: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Load a base once, to see that it works, and register it.
+
+    Args:
+        store: The open home.
+        source: Hugging Face id or directory.
+        name: What to call it; default the last part of `source`.
+        device: cuda, cuda:N, mps or cpu; default the best there is, chosen anew at each start.
+        dtype: float32, bfloat16 or float16; default by device.
+        trust_remote_code: Run code that comes with the model.
+
+    Raises:
+        UsageError: the name is taken by another source, or device or dtype is unknown.
+        NotFoundError, DataError, PrefcliError: it cannot be loaded, or cannot take prefixes.
+    """
+    from prefcli.base import load_base
+
+    directory = Path(source).expanduser()
+    if directory.is_dir():
+        source = str(directory.resolve())
+    name = check_name(name or Path(source).name, "base")
+    if progress:
+        progress(f"loading {source}", 0, None)
+    base = load_base(source, device, dtype, trust_remote_code)
+    details = {
+        "model_type": base.config.model_type,
+        "parameters": sum(p.numel() for p in base.model.parameters()),
+        "layers": base.layer_count,
+        "context": base.context,
+        "chat_template": bool(base.tokenizer.chat_template),
+        "trust_remote_code": trust_remote_code,
+    }
+    store.add_base(name, source, device, dtype, base.fingerprint(), details)
+    return resolve_base(store, name).as_dict(base_in_use(store))
+
+
+def list_bases(store: Store) -> list[dict[str, Any]]:
+    """Every base, the embedded one first."""
+    in_use = base_in_use(store)
+    names = [tiny.NAME, *(row.name for row in store.bases() if row.name != tiny.NAME)]
+    return [resolve_base(store, name).as_dict(in_use) for name in names]
+
+
+def show_base(store: Store, name: str | None = None) -> dict[str, Any]:
+    """One base; the one in use by default.
+
+    Raises:
+        NotFoundError: no base of that name.
+    """
+    return resolve_base(store, name).as_dict(base_in_use(store))
+
+
+def use_base(store: Store, name: str) -> dict[str, Any]:
+    """Make a base the default of `generate` and `space train`.
+
+    Raises:
+        NotFoundError: no base of that name.
+    """
+    reference = resolve_base(store, name)
+    store.set_setting("base", reference.name)
+    return reference.as_dict(reference.name)
+
+
+def base_in_use(store: Store) -> str:
+    """Name of the default base."""
+    return store.setting("base") or tiny.NAME
+
+
+def resolve_base(store: Store, name: str | None = None) -> BaseReference:
+    """Find a base by name, without loading it.
+
+    Raises:
+        NotFoundError: no base of that name.
+    """
+    name = name or base_in_use(store)
+    if row := store.base(name):
+        return BaseReference(
+            row.name, row.source, row.device, row.dtype, row.fingerprint, row.details
+        )
+    if name == tiny.NAME:
+        return _embedded()
+    raise NotFoundError(f"no base {name!r}: see `prefcli base list`, or `prefcli base add SOURCE`")
+
+
+def open_base(reference: BaseReference, progress: Progress | None = None) -> Base:
+    """Load the model and tokenizer of a base."""
+    from prefcli.base import load_base
+
+    if progress:
+        progress(f"loading {reference.name}", 0, None)
+    trust = bool(reference.details.get("trust_remote_code"))
+    return load_base(reference.source, reference.device, reference.dtype, trust)
+
+
+@cache
+def _embedded() -> BaseReference:
+    directory = tiny.base_directory()
+    space = json.loads((tiny.space_directory() / "space.json").read_text(encoding="utf-8"))
+    config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    details = {
+        "model_type": config["model_type"],
+        "layers": config["n_layer"],
+        "context": config["n_positions"],
+        "chat_template": True,
+        "embedded": True,
+    }
+    return BaseReference(
+        tiny.NAME, str(directory), "cpu", "float32", space["base_fingerprint"], details
+    )

@@ -1,0 +1,89 @@
+"""The demonstration: one question, three answers, in a home that is thrown away afterwards."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prefcli.errors import NotFoundError
+from prefcli.services.fit import fit
+from prefcli.services.generate import generate_batch
+from prefcli.services.ingest import ingest
+from prefcli.store import Store
+
+if TYPE_CHECKING:
+    from prefcli.progress import Progress
+
+USERS = ("alice", "bob")
+PROMPT = "How do I cook rice?"
+SEED = 0
+COMMANDS = (
+    "prefcli ingest FEEDBACK.jsonl --user alice",
+    "prefcli fit --user alice",
+    f'prefcli generate --profile alice "{PROMPT}"',
+)
+
+
+def demo(progress: Progress | None = None, seed: int = SEED) -> dict[str, Any]:
+    """Ingest and fit the starter users, and let the base, alice and bob answer one question.
+
+    Returns:
+        `prompt`; `answers`: `profile` (None for the base) and `response` of each; `steps`: what
+        each step was and its `seconds`; `commands`: how to do it oneself.
+
+    Raises:
+        NotFoundError: the installation lacks the starter feedback.
+    """
+    steps: list[dict[str, Any]] = []
+    started = time.perf_counter()
+
+    def took(step: str) -> None:
+        nonlocal started
+        now = time.perf_counter()
+        steps.append({"step": step, "seconds": round(now - started, 4)})
+        started = now
+
+    folder = starter_directory()
+    with (
+        tempfile.TemporaryDirectory(prefix="prefcli-demo-") as home,
+        Store.open(Path(home)) as store,
+    ):
+        for user in USERS:
+            read = ingest(store, [str(folder / f"{user}.jsonl")], user=user).read
+            took(f"ingest {read} opinions of {user}")
+        for user in USERS:
+            report = fit(store, user, progress=progress)
+            started = time.perf_counter()
+            steps.append(
+                {
+                    "step": f"encode {2 * report.pairs} answers for {user}"
+                    + (", loading the base" if user == USERS[0] else ""),
+                    "seconds": report.encode_seconds,
+                }
+            )
+            steps.append({"step": f"solve for {user}'s taste", "seconds": report.solve_seconds})
+        lines = [json.dumps({"prompt": PROMPT, "profile": user}) for user in (None, *USERS)]
+        records = list(generate_batch(store, lines, seed=seed, progress=progress))
+        took("three answers, as one batch")
+    return {
+        "prompt": PROMPT,
+        "answers": [{"profile": r["profile"], "response": r["response"]} for r in records],
+        "steps": steps,
+        "commands": list(COMMANDS),
+    }
+
+
+def starter_directory() -> Path:
+    """Where the starter profiles lie: inside an installation, beside the package in a checkout.
+
+    Raises:
+        NotFoundError: neither place has them.
+    """
+    package = Path(__file__).parent.parent
+    for folder in (package / "starter_profiles", package.parent / "profiles"):
+        if folder.is_dir():
+            return folder
+    raise NotFoundError(f"no starter profiles in {package}: install prefcli again")

@@ -1,0 +1,273 @@
+"""Fit: from a user's feedback to a profile.
+
+Each answer is encoded once per space and cached; after that no language model runs, and nothing
+here imports torch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from prefcli.errors import NotFoundError
+from prefcli.feedback.records import Feedback, Prompt, encoding_key
+from prefcli.profile import Profile
+from prefcli.services.bases import open_base, resolve_base
+from prefcli.services.spaces import SpaceReference, open_space, resolve_space
+from prefcli.solvers.bradley_terry import fit_reward
+from prefcli.solvers.rows import Rows
+from prefcli.solvers.validation import heldout_accuracy, train_accuracy
+from prefcli.store import Encoding, Store
+
+if TYPE_CHECKING:
+    from prefcli.base import Base
+    from prefcli.latent.space import Space
+    from prefcli.progress import Progress
+
+FloatArray = npt.NDArray[np.float64]
+PROBES = 32  # answers whose bits per byte are measured, per user
+# Feedback is outside a base's world if its median answer costs more bits per byte than this many
+# times the 99th percentile of the base's own answers.
+OUTSIDE = 1.5
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """What one fit did; `None` where there was too little to say.
+
+    Seconds: `encode` runs the base's lower layers over answers that were not cached (loading it
+    included), `solve` is the convex problem, `validate` the held-out folds.
+    """
+
+    user: str
+    profile: str
+    version: int
+    space: str
+    method: str
+    pairs: int
+    thumbs: int
+    prompts: int
+    train_accuracy: float | None
+    heldout_accuracy: float | None
+    encode_seconds: float
+    solve_seconds: float
+    validate_seconds: float
+    bytes: int
+    bits_per_byte: float | None
+    warnings: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields of `fit --json`."""
+        return asdict(self)
+
+
+def fit(
+    store: Store,
+    user: str,
+    *,
+    space: str | None = None,
+    progress: Progress | None = None,
+) -> FitReport:
+    """Fit one user in one space and store the profile as a new version.
+
+    Args:
+        store: The open home.
+        user: Whose feedback.
+        space: Name of a space; default the one in use.
+
+    Raises:
+        NotFoundError: the user has no feedback, or there is no such space.
+    """
+    return _Fitter(store, resolve_space(store, space), progress).fit(user)
+
+
+def fit_all(
+    store: Store, *, space: str | None = None, progress: Progress | None = None
+) -> Iterator[FitReport]:
+    """Fit every user; the base is loaded once, and only if something is not encoded yet.
+
+    Raises:
+        NotFoundError: there is no feedback at all, or no such space.
+    """
+    users = store.users()
+    if not users:
+        raise NotFoundError("no feedback yet: `prefcli ingest FILE --user NAME` first")
+    fitter = _Fitter(store, resolve_space(store, space), progress)
+    for user in users:
+        yield fitter.fit(user)
+
+
+class _Fitter:
+    """One space, any number of users."""
+
+    def __init__(self, store: Store, reference: SpaceReference, progress: Progress | None) -> None:
+        self.store = store
+        self.reference = reference
+        self.progress = progress
+        self._loaded: tuple[Base, Space] | None = None
+        self._background: FloatArray | None = None
+
+    def fit(self, user: str) -> FitReport:
+        judged = [stored.feedback for stored in self.store.feedback(user)]
+        if not judged:
+            raise NotFoundError(
+                f"no feedback by user {user!r}: `prefcli ingest FILE --user {user}` first"
+            )
+        started = time.perf_counter()
+        encodings = self._encodings(judged)
+        encoded = time.perf_counter()
+        rows, pair_groups, thumb_groups = self._rows(judged, encodings)
+        solving = time.perf_counter()
+        reward = fit_reward(rows)
+        profile = Profile.from_reward(
+            user=user,
+            space=self.reference.fingerprint,
+            reward=reward,
+            rho=float(self.reference.description["rho"]),
+        )
+        solved = time.perf_counter()
+        heldout = heldout_accuracy(rows, pair_groups, thumb_groups)
+        validated = time.perf_counter()
+        artifact = profile.to_bytes()
+        pairs = len(rows.chosen)
+        prompts = len({*pair_groups.tolist(), *thumb_groups.tolist()})
+        bits = _median_bits(encodings)
+        summary: dict[str, Any] = {
+            "space": self.reference.name,
+            "method": profile.method,
+            "pairs": pairs,
+            "thumbs": len(rows.thumbs),
+            "prompts": prompts,
+            "train_accuracy": _rounded(train_accuracy(reward, rows)),
+            "heldout_accuracy": _rounded(heldout),
+            "encode_seconds": round(encoded - started, 4),
+            "solve_seconds": round(solved - solving, 6),
+            "validate_seconds": round(validated - solved, 4),
+            "bytes": len(artifact),
+            "bits_per_byte": _rounded(bits),
+        }
+        warnings = self._warnings(encodings, profile, bits)
+        version = self.store.add_profile(user, self.reference.fingerprint, artifact, summary)
+        return FitReport(
+            user=user, profile=f"{user}@{version}", version=version, warnings=warnings, **summary
+        )
+
+    def _encodings(self, judged: Sequence[Feedback]) -> dict[bytes, Encoding]:
+        """Encodings of every answer, from the cache or computed now, committed batch by batch."""
+        answers: dict[bytes, tuple[Prompt, str]] = {
+            encoding_key(row.prompt, response): (row.prompt, response)
+            for row in judged
+            for response in row.responses
+        }
+        fingerprint = self.reference.fingerprint
+        found = self.store.encodings(fingerprint, answers.keys())
+        missing = [key for key in answers if key not in found]
+        if not missing:
+            return found
+        base, space = self._models()
+        probes = set(missing[:: max(1, len(missing) // PROBES)])
+        done = 0
+        for batch in space.encode(base, [answers[key] for key in missing]):
+            fresh = {}
+            for index, encoded in batch:
+                key = missing[index]
+                bits = space.bits_per_byte(base, *answers[key]) if key in probes else None
+                fresh[key] = Encoding(
+                    encoded.mean.astype("<f4").tobytes(),
+                    encoded.log_var.astype("<f4").tobytes(),
+                    bits,
+                    encoded.truncated,
+                )
+            self.store.add_encodings(fingerprint, fresh)
+            found.update(fresh)
+            done += len(batch)
+            if self.progress:
+                self.progress("encoding answers", done, len(missing))
+        return found
+
+    def _models(self) -> tuple[Base, Space]:
+        if self._loaded is None:
+            base = open_base(resolve_base(self.store, self.reference.base), self.progress)
+            space = open_space(self.reference)
+            space.check_base(base)
+            self._loaded = base, space
+        return self._loaded
+
+    def _rows(
+        self, judged: Sequence[Feedback], encodings: dict[bytes, Encoding]
+    ) -> tuple[Rows, npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """The solver's rows, and the prompt that each pair and each thumb belongs to."""
+        size = int(self.reference.description["latent_size"])
+        groups: dict[Prompt, int] = {}
+        points: dict[str, list[FloatArray]] = {"chosen": [], "rejected": [], "thumbs": []}
+        target, label, pair_groups, thumb_groups = [], [], [], []
+        for row in judged:
+            group = groups.setdefault(row.prompt, len(groups))
+            means = [
+                np.frombuffer(encodings[encoding_key(row.prompt, text)].mean, dtype="<f4")
+                for text in row.responses
+            ]
+            if row.kind == "pair":
+                points["chosen"].append(means[0].astype(np.float64))
+                points["rejected"].append(means[1].astype(np.float64))
+                target.append(row.value)
+                pair_groups.append(group)
+            else:
+                points["thumbs"].append(means[0].astype(np.float64))
+                label.append(row.value)
+                thumb_groups.append(group)
+        stacked = {name: np.reshape(found, (len(found), size)) for name, found in points.items()}
+        rows = Rows(
+            **stacked,
+            target=np.array(target, dtype=np.float64),
+            label=np.array(label, dtype=np.float64),
+            reference=self._reference_encodings(),
+        )
+        return rows, np.array(pair_groups, dtype=np.intp), np.array(thumb_groups, dtype=np.intp)
+
+    def _reference_encodings(self) -> FloatArray:
+        if self._background is None:
+            from safetensors import safe_open
+
+            path = self.reference.directory / "space.safetensors"
+            with safe_open(path, framework="numpy") as tensors:
+                self._background = tensors.get_tensor("reference").astype(np.float64)
+        return self._background
+
+    def _warnings(
+        self, encodings: dict[bytes, Encoding], profile: Profile, bits: float | None
+    ) -> list[str]:
+        found = []
+        _, usual = self.reference.description["own_bits_per_byte"]
+        if bits is not None and bits > OUTSIDE * usual:
+            found.append(
+                f"this feedback is outside the world of base {self.reference.base}: {bits:.2f} "
+                f"bits per byte, its own answers stay below {usual:.2f}; the profile will mean "
+                "little. Use a base that reads such text: `prefcli base add "
+                "Qwen/Qwen2.5-0.5B-Instruct`, then `prefcli space train`"
+            )
+        cut = sum(encoding.truncated for encoding in encodings.values())
+        if cut:
+            limit = self.reference.description["max_response_tokens"]
+            found.append(
+                f"{cut} of {len(encodings)} texts are longer than the space reads: kept the last "
+                f"{self.reference.description['max_prompt_tokens']} tokens of the prompt and the "
+                f"first {limit} of the answer"
+            )
+        if profile.latent(1.0) is None:
+            found.append("nothing learned: this profile answers as the plain base does")
+        return found
+
+
+def _median_bits(encodings: dict[bytes, Encoding]) -> float | None:
+    measured = [e.bits_per_byte for e in encodings.values() if e.bits_per_byte is not None]
+    return float(np.median(measured)) if measured else None
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

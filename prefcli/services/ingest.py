@@ -1,0 +1,279 @@
+"""Ingest: read files of judgements and add them to the catalog, all of them or none.
+
+Rows flow one by one from the reader through their format into the store, which stages them
+privately and lets them in with one short transaction at the end. A bad row does not stop the
+reading: all of them are collected, and then raised from within the flow, which makes the store
+drop what it has staged. With `skip_bad` they are set aside instead.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os.path
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from prefcli.errors import DataError, PrefcliError, UsageError
+from prefcli.feedback import fields
+from prefcli.feedback.containers import Row, read_rows, source_name
+from prefcli.feedback.formats import Format, by_name, detect
+from prefcli.feedback.records import Feedback, check_user
+from prefcli.progress import Progress
+
+if TYPE_CHECKING:
+    from prefcli.store import Store
+
+_VOTERS = 32  # rows that decide on a file's format
+_PROGRESS_EVERY = 500
+_SPOOL_BYTES = 1 << 20
+
+Entry = tuple[Feedback, str, int]
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What one ingest did; read = inserted + duplicates + ties + rejected.
+
+    Args:
+        read: Rows seen, good or bad.
+        inserted: Judgements that are new in the catalog.
+        duplicates: Judgements that the catalog, or an earlier row, already had.
+        ties: Pairs of two identical answers, which say nothing and are not stored.
+        rejected: Bad rows that were left out (with `skip_bad`).
+        users: Whose judgements they are, sorted.
+        formats: The formats found, in order of appearance.
+        warnings: What a person should know about the rows.
+    """
+
+    read: int = 0
+    inserted: int = 0
+    duplicates: int = 0
+    ties: int = 0
+    rejected: int = 0
+    users: list[str] = field(default_factory=list)
+    formats: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as JSON-ready fields."""
+        return dataclasses.asdict(self)
+
+
+def ingest(
+    store: Store,
+    sources: Sequence[str],
+    *,
+    user: str | None = None,
+    user_field: str | None = None,
+    format: str | None = None,
+    skip_bad: bool = False,
+    rejects: Path | None = None,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Add the judgements of one or more files to the catalog.
+
+    Doing it again adds nothing: a judgement is known by its content.
+
+    Args:
+        store: The open catalog.
+        sources: Paths, or `-` for standard input; they enter together or not at all.
+        user: Whose judgements they are.
+        user_field: The field of each row that says whose it is (instead of `user`).
+        format: A format's name; found for each file when None.
+        skip_bad: Keep the good rows of files that have bad ones.
+        rejects: Where to save the bad rows as they came (with `skip_bad`); overwritten.
+        progress: Told of the rows read.
+
+    Raises:
+        UsageError: the arguments contradict each other.
+        NotFoundError: a file does not exist.
+        DataError: a file cannot be read, has no known format, or has bad rows (one detail each).
+    """
+    _check_arguments(sources, user, user_field, skip_bad, rejects)
+    chosen = None if format is None else by_name(format)
+    with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
+        flow = _Flow(sources, user, user_field, chosen, skip_bad, rejects, spool, progress)
+        inserted, duplicates = store.add_feedback(flow.entries())
+    report = flow.report
+    report.inserted, report.duplicates = inserted, duplicates
+    report.users = sorted(flow.users)
+    report.warnings = flow.warnings()
+    return report
+
+
+def _check_arguments(
+    sources: Sequence[str],
+    user: str | None,
+    user_field: str | None,
+    skip_bad: bool,
+    rejects: Path | None,
+) -> None:
+    if not sources:
+        raise UsageError("nothing to ingest: name a file, or - for standard input")
+    if list(sources).count("-") > 1:
+        raise UsageError("standard input (-) can be read once, it is named more than once")
+    if user is None and user_field is None:
+        raise UsageError("whose feedback is it? give --user NAME, or --user-field FIELD")
+    if user is not None and user_field is not None:
+        raise UsageError("--user and --user-field exclude each other: give one of them")
+    if user is not None:
+        try:
+            check_user(user)
+        except DataError as error:
+            raise UsageError(f"--user: {error.message}") from error
+    if rejects is None:
+        return
+    if not skip_bad:
+        raise UsageError("--rejects needs --skip-bad: without it no row is left out")
+    if rejects.is_dir() or not rejects.absolute().parent.is_dir():
+        raise UsageError(f"--rejects {rejects}: expected a file in a directory that exists")
+    if any(os.path.realpath(source) == os.path.realpath(rejects) for source in sources):
+        raise UsageError(f"--rejects {rejects}: is also a source; name another file")
+
+
+@dataclass(slots=True)
+class _Flow:
+    """One pass over all rows of all sources, and what it counted."""
+
+    sources: Sequence[str]
+    user: str | None
+    user_field: str | None
+    format: Format | None
+    skip_bad: bool
+    rejects: Path | None
+    spool: IO[bytes]
+    progress: Progress | None
+    report: IngestReport = field(default_factory=IngestReport)
+    users: set[str] = field(default_factory=set)
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    empty: int = 0
+    header: str = ""
+
+    def entries(self) -> Iterator[Entry]:
+        """The good judgements of all sources; raises at the end if there was a bad row."""
+        for source in self.sources:
+            yield from self._of_source(source)
+        self._tell(last=True)
+        if self.faults and not self.skip_bad:
+            raise DataError(
+                f"{len(self.faults)} of {self.report.read} rows are bad and nothing was added; "
+                "mend them, or keep the good rows with --skip-bad",
+                self.faults,
+            )
+        # Before the store's transaction: a row is never both left out and lost.
+        self._save_rejects()
+
+    def warnings(self) -> list[str]:
+        """What a person should know about the rows."""
+        report, said = self.report, list(self.notes)
+        if self.empty:
+            said.append(f"{_count(self.empty, 'judgement has', 'judgements have')} an empty answer")
+        if report.ties:
+            said.append(
+                f"{_count(report.ties, 'pair has', 'pairs have')} two identical answers, "
+                "which say nothing: not stored"
+            )
+        if report.rejected:
+            said.append(f"{_count(report.rejected, 'bad row was', 'bad rows were')} left out")
+        return said
+
+    def _of_source(self, source: str) -> Iterator[Entry]:
+        name = source_name(source)
+        with closing(read_rows(source)) as rows:
+            for row in rows:
+                if row.value is None:
+                    yield from self._of_row(row, None, name)
+                    continue
+                early = [row, *itertools.islice(rows, _VOTERS - 1)]
+                found = self._format_of(early, name)
+                for following in itertools.chain(early, rows):
+                    yield from self._of_row(following, found, name)
+
+    def _format_of(self, early: Sequence[Row], name: str) -> Format:
+        found = self.format
+        if found is None:
+            try:
+                found = detect([row.value for row in early if row.value is not None])
+            except DataError as error:
+                raise DataError(f"{name}: {error.message}", self.faults) from error
+        if found.name not in self.report.formats:
+            self.report.formats.append(found.name)
+        if found.note and found.note not in self.notes:
+            self.notes.append(found.note)
+        return found
+
+    def _of_row(self, row: Row, found: Format | None, name: str) -> Iterator[Entry]:
+        self.report.read += 1
+        self._tell()
+        try:
+            if row.value is None or found is None:
+                raise DataError(row.problem or "cannot be read")
+            judgements = list(found.parse(row.value, self._user_of(row.value)))
+        except DataError as error:
+            self._reject(row, f"{name}:{row.line}: {error.message}")
+            return
+        for judgement in judgements:
+            if judgement.says_nothing:
+                self.report.ties += 1
+                continue
+            self.empty += not all(response.strip() for response in judgement.responses)
+            self.users.add(judgement.user)
+            yield judgement, name, row.line
+
+    def _user_of(self, value: dict[str, Any]) -> str:
+        if self.user is not None:
+            return self.user
+        name = self.user_field or ""
+        user = fields.get(value, name)
+        if isinstance(user, int) and not isinstance(user, bool):
+            user = str(user)
+        if not isinstance(user, str) or not user:
+            raise fields.expected(name, "a user's name", user)
+        try:
+            return check_user(user)
+        except DataError as error:
+            raise DataError(f"field {name!r}: {error.message}") from error
+
+    def _reject(self, row: Row, fault: str) -> None:
+        if not self.skip_bad:
+            self.faults.append(fault)
+            return
+        self.report.rejected += 1
+        if self.rejects is None:
+            return
+        if row.header and row.header != self.header:
+            self.header = row.header
+            self.spool.write(_bytes(row.header))
+        self.spool.write(_bytes(row.raw))
+
+    def _save_rejects(self) -> None:
+        if self.rejects is None:
+            return
+        self.spool.seek(0)
+        try:
+            with self.rejects.open("wb") as file:
+                shutil.copyfileobj(self.spool, file)
+        except OSError as error:
+            raise PrefcliError(
+                f"--rejects {self.rejects}: cannot be written: {error.strerror}; nothing was added"
+            ) from error
+
+    def _tell(self, *, last: bool = False) -> None:
+        if self.progress and (last or self.report.read % _PROGRESS_EVERY == 0):
+            self.progress("reading feedback", self.report.read, None)
+
+
+def _bytes(raw: str) -> bytes:
+    """The row's own bytes, with a line break where it came without one."""
+    return (raw if raw.endswith("\n") else raw + "\n").encode("utf-8", "surrogateescape")
+
+
+def _count(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"

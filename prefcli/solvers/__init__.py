@@ -1,0 +1,1 @@
+"""Per-user solvers: rows of judged encodings in, a reward over the latent space out."""

@@ -1,0 +1,112 @@
+"""How often a fitted reward agrees with judgements, those it saw and those it did not.
+
+A pair is right when the chosen answer has the higher reward, a thumb when reward plus intercept has
+its sign. A draw counts half, ties in the feedback do not count, and each row counts by its weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from prefcli.errors import DataError, UsageError
+from prefcli.solvers.quadratic import fit_reward
+from prefcli.solvers.reward import Reward
+from prefcli.solvers.rows import Rows
+
+FloatArray = npt.NDArray[np.float64]
+Groups = Sequence[str] | Sequence[int] | npt.NDArray[np.intp]
+
+FEWEST_PROMPTS = 5
+FEWEST_JUDGEMENTS = 10
+
+
+def train_accuracy(reward: Reward, rows: Rows) -> float | None:
+    """Share of the rows' judgements that the reward reproduces, None when there are none."""
+    right, total = _count(reward, rows)
+    return right / total if total > 0 else None
+
+
+def heldout_accuracy(
+    rows: Rows,
+    pair_groups: Groups,
+    thumb_groups: Groups,
+    folds: int = 5,
+    seed: int = 0,
+) -> float | None:
+    """Accuracy on prompts that the fit has not seen, by cross-validation over prompts.
+
+    All rows of a prompt fall in one fold, and the whole fit, choice of prior included, is done
+    again without that fold. Deterministic, whatever the order of the rows.
+
+    Args:
+        rows: All judgements.
+        pair_groups: (n,) the prompt of each pair.
+        thumb_groups: (m,) the prompt of each thumb.
+        folds: How many parts, at least 2; fewer when there are fewer prompts.
+        seed: Deals the prompts out to folds.
+
+    Returns:
+        The accuracy over all folds together, or None with fewer than 5 prompts or 10 judgements.
+
+    Raises:
+        DataError: the number of groups is not that of rows.
+        UsageError: folds is below 2.
+    """
+    if folds < 2:
+        raise UsageError(f"folds is {folds}, expected at least 2")
+    for name, groups, count in (
+        ("pair_groups", pair_groups, len(rows.chosen)),
+        ("thumb_groups", thumb_groups, len(rows.thumbs)),
+    ):
+        if len(groups) != count:
+            raise DataError(f"{name} has {len(groups)} entries, expected {count}, one per row")
+    counts = np.concatenate(
+        [_judges(rows.target, rows.weight), _judges(rows.label, rows.thumb_weight)]
+    )
+    names, group = np.unique([*pair_groups, *thumb_groups], return_inverse=True)
+    if len(np.unique(group[counts])) < FEWEST_PROMPTS or counts.sum() < FEWEST_JUDGEMENTS:
+        return None
+    fold = _deal(np.bincount(group[counts], minlength=len(names)), folds, seed)[group]
+    right = total = 0.0
+    for number in range(fold.max() + 1):
+        inside = fold == number
+        pairs, thumbs = np.split(inside, [len(rows.chosen)])
+        agreed, judged = _count(fit_reward(rows.take(~pairs, ~thumbs)), rows.take(pairs, thumbs))
+        right += agreed
+        total += judged
+    return right / total
+
+
+def _deal(sizes: npt.NDArray[np.intp], folds: int, seed: int) -> npt.NDArray[np.intp]:
+    """The fold of each group, (groups,): the largest first, each to the emptiest fold so far."""
+    shuffled = np.random.default_rng(seed).permutation(len(sizes))
+    fold = np.zeros(len(sizes), dtype=np.intp)
+    filled = np.zeros(folds, dtype=np.intp)
+    for group in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:
+        fold[group] = np.argmin(filled)
+        filled[fold[group]] += sizes[group]
+    return fold
+
+
+def _judges(target: FloatArray, weight: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which rows (n,) say something that can be right or wrong."""
+    says: npt.NDArray[np.bool_] = (target != 0.5) & (weight > 0)
+    return says
+
+
+def _count(reward: Reward, rows: Rows) -> tuple[float, float]:
+    """Weight of the judgements reproduced, and of all judgements."""
+    margin = np.concatenate(
+        [
+            reward(rows.chosen) - reward(rows.rejected),
+            reward(rows.thumbs) + reward.intercept,
+        ]
+    )
+    target = np.concatenate([rows.target, rows.label])
+    weight = np.concatenate([rows.weight, rows.thumb_weight])
+    agreement = 0.5 + 0.5 * np.sign(margin) * np.sign(target - 0.5)
+    judges = _judges(target, weight)
+    return float(weight[judges] @ agreement[judges]), float(weight[judges].sum())

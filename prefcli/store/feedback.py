@@ -1,0 +1,150 @@
+"""Table `feedback`: one row per judgement, appended and never changed."""
+
+# ruff: noqa: S608 (the interpolated parts are constants of this module; every value is bound)
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+
+from prefcli.feedback.records import KINDS, Feedback, prompt_from_json, prompt_to_json
+from prefcli.store.connection import Catalog, Row, now
+from prefcli.store.rows import StoredFeedback
+from prefcli.store.text import storable, storable_json, to_json
+
+_STAGED = "key, user, kind, prompt, responses, value, row_id, time, source, line"
+_COLUMNS = "id, user, kind, prompt, responses, value, row_id, time, source, line, created"
+_BATCH = 1000  # rows
+
+
+class FeedbackTable:
+    """What people said."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def add_feedback(self, rows: Iterable[tuple[Feedback, str, int]]) -> tuple[int, int]:
+        """Append judgements, all or none, leaving out those that are there already.
+
+        The rows go to a private temporary database while `rows` is read, however slowly; the
+        catalog is locked only while they move over in one transaction. If `rows` raises, nothing
+        is added. When this returns, the rows survive a killed process and a power cut.
+
+        Args:
+            rows: (judgement, source, 1-based line in the source); read once.
+
+        Returns:
+            (inserted, duplicates): how many were new, and how many had the key of a stored row or
+            of an earlier one in `rows`.
+        """
+        catalog = self._catalog
+        source_rows = iter(rows)
+        staged = 0
+        with self._staging():
+            while batch := [_staged(*row) for row in islice(source_rows, _BATCH)]:
+                with catalog.transaction(lock=False):
+                    catalog.executemany(
+                        f"INSERT INTO staging.rows ({_STAGED}) VALUES ({'?, ' * 9}?)", batch
+                    )
+                staged += len(batch)
+            with catalog.transaction():
+                inserted = catalog.execute(
+                    f"INSERT INTO main.feedback ({_STAGED}, created) "
+                    f"SELECT {_STAGED}, ? FROM staging.rows WHERE true ORDER BY rowid "
+                    "ON CONFLICT (key) DO NOTHING",
+                    (now(),),
+                ).rowcount
+        return inserted, staged - inserted
+
+    def feedback(
+        self, user: str | None = None, limit: int = 0, newest_first: bool = False
+    ) -> Iterator[StoredFeedback]:
+        """Stored judgements in the order they came.
+
+        Read page by page, with no transaction open in between: the caller may take its time and
+        may write to this store meanwhile.
+
+        Args:
+            user: Only this user's.
+            limit: At most so many; 0 for all.
+            newest_first: The other way round.
+        """
+        condition, parameters = ("user = ?", [user]) if user is not None else (None, [])
+        yield from map(
+            _stored,
+            self._catalog.pages(
+                f"SELECT {_COLUMNS} FROM feedback", condition, parameters, limit, newest_first
+            ),
+        )
+
+    def feedback_counts(self, user: str | None = None) -> dict[str, dict[str, int]]:
+        """Number of judgements by user and kind; every kind is named, also at 0.
+
+        Args:
+            user: Only this user; the answer is empty if there are none.
+        """
+        counts = ", ".join(f"sum(kind = '{kind}')" for kind in KINDS)
+        where, parameters = ("WHERE user = ?", [user]) if user is not None else ("", [])
+        rows = self._catalog.rows(
+            f"SELECT user, {counts} FROM feedback {where} GROUP BY user ORDER BY user", parameters
+        )
+        return {name: dict(zip(KINDS, numbers, strict=True)) for name, *numbers in rows}
+
+    def has_user(self, user: str) -> bool:
+        """True if there is feedback by this user."""
+        return (
+            self._catalog.row("SELECT 1 FROM feedback WHERE user = ? LIMIT 1", (user,)) is not None
+        )
+
+    def users(self) -> list[str]:
+        """Everyone who gave feedback, in alphabetical order."""
+        rows = self._catalog.rows("SELECT DISTINCT user FROM feedback ORDER BY user")
+        return [user for (user,) in rows]
+
+    @contextmanager
+    def _staging(self) -> Iterator[None]:
+        """Attach a private temporary database with the table `staging.rows`.
+
+        SQLite keeps a database without a name in memory, and what does not fit there in a file that
+        it unlinks as soon as it has opened it: no other process can see the rows, and a killed
+        process leaves none behind.
+        """
+        catalog = self._catalog
+        catalog.execute("ATTACH '' AS staging")
+        try:
+            catalog.rows("PRAGMA staging.journal_mode = OFF")
+            catalog.execute(f"CREATE TABLE staging.rows ({_STAGED})")
+            yield
+        finally:
+            catalog.execute("DETACH staging")
+
+
+def _staged(feedback: Feedback, source: str, line: int) -> Row:
+    return (
+        feedback.key,
+        feedback.user,
+        feedback.kind,
+        storable_json(prompt_to_json(feedback.prompt)),
+        to_json(feedback.responses),
+        feedback.value,
+        storable(feedback.row_id),
+        storable(feedback.time),
+        storable(source),
+        line,
+    )
+
+
+def _stored(row: Row) -> StoredFeedback:
+    number, user, kind, prompt, responses, value, row_id, time, source, line, created = row
+    feedback = Feedback(
+        user=user,
+        kind=kind,
+        prompt=prompt_from_json(prompt),
+        responses=tuple(json.loads(responses)),
+        value=value,
+        row_id=row_id,
+        time=time,
+    )
+    return StoredFeedback(number, feedback, source, line, created)

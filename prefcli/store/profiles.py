@@ -1,0 +1,126 @@
+"""Tables `profiles` and `profile_artifacts`: every version of every user's profile."""
+
+# ruff: noqa: S608 (the interpolated parts are constants of this module; every value is bound)
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from prefcli.store.connection import Catalog, now
+from prefcli.store.rows import ProfileRow, StoredProfile
+from prefcli.store.text import to_json
+
+_COLUMNS = "user, version, space, summary, bytes, created"
+
+
+class ProfileTable:
+    """What was learned about each user."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def add_profile(
+        self, user: str, space: str, artifact: bytes, summary: Mapping[str, Any]
+    ) -> int:
+        """Keep a new version of a user's profile, in one transaction.
+
+        The number is given under the write lock, so two fits of one user that end at once give
+        versions n and n + 1. The profile survives a killed process; after a power cut the newest
+        may have to be fitted again.
+
+        Args:
+            user: Whose profile it is.
+            space: The space's fingerprint.
+            artifact: The profile as bytes.
+            summary: The fit's report, without the version; must be JSON. Its `pairs`, `thumbs`
+                and `heldout_accuracy` also become columns.
+
+        Returns:
+            The version: 1, 2, ... within the user.
+        """
+        catalog = self._catalog
+        with catalog.transaction(durable=False):
+            latest = catalog.row("SELECT max(version) FROM profiles WHERE user = ?", (user,))
+            version = (latest[0] if latest and latest[0] else 0) + 1
+            cursor = catalog.execute(
+                "INSERT INTO profiles (user, version, space, pairs, thumbs, heldout_accuracy, "
+                "bytes, summary, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    user,
+                    version,
+                    space,
+                    int(summary.get("pairs") or 0),
+                    int(summary.get("thumbs") or 0),
+                    summary.get("heldout_accuracy"),
+                    len(artifact),
+                    to_json(dict(summary)),
+                    now(),
+                ),
+            )
+            catalog.execute(
+                "INSERT INTO profile_artifacts (id, artifact) VALUES (?, ?)",
+                (cursor.lastrowid, artifact),
+            )
+        return int(version)
+
+    def profile(
+        self, user: str, version: int | None = None, space: str | None = None
+    ) -> StoredProfile | None:
+        """One profile with its artifact, or None.
+
+        Args:
+            user: Whose profile.
+            version: Which version; None for the latest.
+            space: Only a profile of the space with this fingerprint; with no version, the latest
+                one in that space.
+        """
+        conditions: list[str] = ["user = ?"]
+        parameters: list[Any] = [user]
+        for column, value in (("version", version), ("space", space)):
+            if value is not None:
+                conditions.append(f"{column} = ?")
+                parameters.append(value)
+        row = self._catalog.row(
+            f"SELECT {_COLUMNS}, artifact FROM profiles JOIN profile_artifacts USING (id) "
+            f"WHERE {' AND '.join(conditions)} ORDER BY version DESC LIMIT 1",
+            parameters,
+        )
+        if row is None:
+            return None
+        *shared, artifact = row
+        name, number, fingerprint, summary, size, created = shared
+        return StoredProfile(
+            name, number, fingerprint, json.loads(summary), size, created, artifact
+        )
+
+    def profiles(
+        self, limit: int = 0, user: str | None = None, all_versions: bool = False
+    ) -> list[ProfileRow]:
+        """Profiles without their artifacts, newest first.
+
+        Args:
+            limit: At most so many; 0 for all.
+            user: Only this user's.
+            all_versions: Every version; otherwise only the latest of each user.
+        """
+        conditions: list[str] = []
+        parameters: list[Any] = []
+        if user is not None:
+            conditions.append("user = ?")
+            parameters.append(user)
+        if not all_versions:
+            conditions.append(
+                "NOT EXISTS (SELECT 1 FROM profiles AS later "
+                "WHERE later.user = profiles.user AND later.version > profiles.version)"
+            )
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        rows = self._catalog.rows(
+            f"SELECT {_COLUMNS} FROM profiles {where} ORDER BY id DESC LIMIT ?",
+            [*parameters, limit if limit > 0 else -1],
+        )
+        return [
+            ProfileRow(name, version, space, json.loads(summary), size, created)
+            for name, version, space, summary, size, created in rows
+        ]

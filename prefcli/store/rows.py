@@ -1,0 +1,100 @@
+"""What the catalog hands out: one frozen type per kind of row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from prefcli.feedback.records import Feedback, Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFeedback:
+    """One judgement and where it came from (`line` is 1-based in `source`)."""
+
+    id: int
+    feedback: Feedback
+    source: str
+    line: int
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """Posterior of one (prompt, response) in one space.
+
+    Args:
+        mean: (d,) float32, little endian.
+        log_var: (d,) float32, little endian.
+        bits_per_byte: How hard the answer is for the base; None where it was not measured.
+        truncated: True if the text was cut to fit the base's window.
+    """
+
+    mean: bytes
+    log_var: bytes
+    bits_per_byte: float | None = None
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRow:
+    """One version of one user's profile, without the artifact.
+
+    `summary` is the fit's report as it was given; `bytes` is the size of the artifact.
+    """
+
+    user: str
+    version: int
+    space: str
+    summary: dict[str, Any]
+    bytes: int
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProfile(ProfileRow):
+    """One version of one user's profile with its artifact (see `prefcli.profile`)."""
+
+    artifact: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGeneration:
+    """One entry of the generation log.
+
+    `user` is the profile or blend as it was named, None for the base alone.
+    """
+
+    id: int
+    created: str
+    user: str | None
+    version: int | None
+    base: str
+    prompt: Prompt
+    response: str
+    seed: int | None
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BaseRow:
+    """A registered base; `source` is a Hugging Face id or a directory."""
+
+    name: str
+    source: str
+    device: str | None
+    dtype: str | None
+    fingerprint: str
+    details: dict[str, Any]
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceRow:
+    """A trained space; `base` is the name of the base it belongs to."""
+
+    name: str
+    base: str
+    fingerprint: str
+    details: dict[str, Any]
+    created: str

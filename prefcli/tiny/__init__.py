@@ -1,0 +1,22 @@
+"""The embedded default: a small base and its space, shipped as package data.
+
+It makes everything work with no network and no GPU in seconds, and is a demonstration: it speaks
+about everyday topics and nothing else. `python -m prefcli.tiny.build` makes it from the corpus.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+NAME = "tiny"
+_HERE = Path(__file__).parent
+
+
+def base_directory() -> Path:
+    """The Hugging Face directory of the embedded base."""
+    return _HERE / "base"
+
+
+def space_directory() -> Path:
+    """The embedded space of the embedded base."""
+    return _HERE / "space"

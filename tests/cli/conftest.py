@@ -1,0 +1,36 @@
+"""How the tests of the command line run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from prefcli.cli.app import app
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(home: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run `prefcli WORDS` in this process, in a home of its own."""
+    monkeypatch.delenv("PREFCLI_DEBUG", raising=False)
+
+    def invoke(*words: str | Path, stdin: str | bytes | None = None) -> Result:
+        return CliRunner().invoke(app, [str(word) for word in words], stdin, prog_name="prefcli")
+
+    return invoke
+
+
+@pytest.fixture
+def feedback_file(tmp_path: Path) -> Path:
+    """Three pairs."""
+    path = tmp_path / "feedback.jsonl"
+    path.write_text(
+        '{"prompt": "How do I cook rice?", "chosen": "Rinse it.", "rejected": "It depends."}\n'
+        '{"prompt": "How do I boil an egg?", "chosen": "Ten minutes.", "rejected": "Well..."}\n'
+        '{"prompt": "What is a kettle?", "chosen": "A pot.", "rejected": "A pot, but louder."}\n'
+    )
+    return path

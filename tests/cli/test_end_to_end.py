@@ -1,0 +1,119 @@
+"""The whole road through the command line, on the built-in base and the starter feedback."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from prefcli import bar
+from prefcli.cli.app import app
+
+PROFILES = Path(__file__).parents[2] / "profiles"
+PROMPT = "How do I cook rice?"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home in which alice and bob are fitted."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        # A slow machine must not add lines of progress to what the tests compare.
+        patch.setattr(bar, "NOTE_INTERVAL", math.inf)
+        for user in ("alice", "bob"):
+            prefcli(home, "ingest", PROFILES / f"{user}.jsonl", "--user", user)
+        prefcli(home, "fit", "--all")
+        yield home
+
+
+def prefcli(home: Path, *words: str | Path, stdin: str | None = None, code: int = 0) -> Result:
+    """Run `prefcli WORDS` and insist on its exit code; where it is 0, stderr has warnings only."""
+    result = CliRunner(env={"PREFCLI_HOME": str(home)}).invoke(
+        app, [str(word) for word in words], stdin, prog_name="prefcli"
+    )
+    assert result.exit_code == code, result.stderr
+    if code == 0:
+        assert all(line.startswith("prefcli: warning: ") for line in result.stderr.splitlines())
+    return result
+
+
+def answer(home: Path, *words: str) -> str:
+    return prefcli(home, "generate", PROMPT, "--seed", "3", "--max-new-tokens", "40", *words).stdout
+
+
+def test_what_streams_is_what_json_says(home: Path) -> None:
+    streamed = answer(home, "--profile", "alice")
+    found = json.loads(answer(home, "--profile", "alice", "--json"))
+    assert streamed == found["response"] + "\n"
+    assert (found["profile"], found["version"], found["seed"]) == ("alice", 1, 3)
+
+
+def test_base_alice_and_bob_answer_differently(home: Path) -> None:
+    answers = {answer(home), answer(home, "--profile", "alice"), answer(home, "--profile", "bob")}
+    assert len(answers) == 3
+
+
+def test_strength_zero_is_exactly_the_base(home: Path) -> None:
+    assert answer(home, "--profile", "alice", "--strength", "0") == answer(home)
+
+
+def test_the_prompt_may_come_through_a_pipe(home: Path) -> None:
+    piped = prefcli(
+        home, "generate", "--seed", "3", "--max-new-tokens", "40", stdin=PROMPT + "\n"
+    ).stdout
+    assert piped == answer(home)
+
+
+def test_a_batch_of_mixed_profiles_is_what_one_at_a_time_gives(home: Path) -> None:
+    names = (None, "alice", "bob@1")
+    lines = "".join(
+        json.dumps({"prompt": PROMPT, "id": number} | ({"profile": name} if name else {})) + "\n"
+        for number, name in enumerate(names)
+    )
+    words = ("generate", "--batch", "-", "--seed", "3", "--max-new-tokens", "40")
+    records: list[dict[str, Any]] = [
+        json.loads(line) for line in prefcli(home, *words, stdin=lines).stdout.splitlines()
+    ]
+    assert [record["id"] for record in records] == [0, 1, 2]
+    for name, record in zip(names, records, strict=True):
+        one = answer(home, *(["--profile", name] if name else []))
+        assert record["response"] + "\n" == one
+
+
+def test_a_bad_record_in_a_batch_does_not_stop_the_others(home: Path) -> None:
+    lines = (
+        '{"prompt": "How do I boil an egg?"}\n{"prompt": 3}\n{"prompt": "x", "profile": "eve"}\n'
+    )
+    words = ("generate", "--batch", "-", "--max-new-tokens", "4")
+    result = prefcli(home, *words, stdin=lines, code=65)
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    assert ["error" in record for record in records] == [False, True, True]
+    assert result.stderr.count("\n") == 1
+
+
+def test_what_was_fitted_is_listed_and_shown(home: Path) -> None:
+    rows = [
+        json.loads(line)
+        for line in prefcli(home, "profile", "list", "--jsonl").stdout.split("\n")
+        if line
+    ]
+    assert {row["profile"] for row in rows} == {"alice@1", "bob@1"}
+    shown = json.loads(prefcli(home, "profile", "show", "alice@1", "--json").stdout)
+    assert (shown["user"], shown["version"]) == ("alice", 1)
+    assert prefcli(home, "profile", "show", "alice").stdout.startswith("profile ")
+
+
+def test_the_demo_shows_three_answers_its_steps_and_what_to_do(home: Path, tmp_path: Path) -> None:
+    untouched = tmp_path / "untouched"
+    lines = prefcli(untouched, "demo").stdout.splitlines()
+    assert lines[0] == PROMPT
+    assert lines[2].split() == ["base", "alice", "bob"]
+    assert any(line.split() == ["STEP", "TIME"] for line in lines)
+    assert lines[-1].strip().startswith("prefcli generate --profile alice")
+    assert max(map(len, lines)) <= 80
+    assert not untouched.exists()

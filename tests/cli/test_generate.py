@@ -1,0 +1,186 @@
+"""`prefcli generate`: where the prompt comes from, what streams, and what a batch returns."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prefcli.services import generate as service
+from prefcli.services.generate import MAX_NEW_TOKENS, Generation
+from tests.cli.conftest import Run
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the command asked of the service, which answers in capitals."""
+    asked: list[dict[str, Any]] = []
+
+    def generate(
+        store: Any, prompt: str, *, on_text: Callable[[str], None] | None = None, **words: Any
+    ) -> Generation:
+        asked.append({"prompt": prompt, **words})
+        for piece in prompt.upper().partition(" "):
+            if on_text:
+                on_text(piece)
+        return Generation(prompt, prompt.upper(), words["profile"], 1, "tiny", words["seed"] or 7)
+
+    def generate_batch(store: Any, lines: Iterable[str], **words: Any) -> Iterator[dict[str, Any]]:
+        asked.append(words)
+        for line in lines:
+            try:
+                record = json.loads(line)
+            except ValueError as error:
+                yield {"error": str(error), "line": line}
+            else:
+                yield {**record, "response": record["prompt"].upper()}
+
+    monkeypatch.setattr(service, "generate", generate)
+    monkeypatch.setattr(service, "generate_batch", generate_batch)
+    return asked
+
+
+class Terminal(io.TextIOWrapper):
+    """A stdin that somebody sits in front of."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def read(self, *_: Any) -> str:
+        raise AssertionError("waits for a prompt")
+
+
+def test_the_prompt_is_the_argument_and_the_text_ends_in_one_newline(
+    run: Run, calls: list[dict[str, Any]]
+) -> None:
+    result = run("generate", "hello there")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "HELLO THERE\n", "")
+    assert calls[0]["prompt"] == "hello there"
+
+
+def test_every_option_reaches_the_service(run: Run, calls: list[dict[str, Any]]) -> None:
+    run(
+        *("generate", "hello", "--profile", "alice@2", "--base", "mine", "--strength", "0.5"),
+        *("--seed", "3", "--max-new-tokens", "9", "--temperature", "0", "--top-p", "0.9", "--log"),
+    )
+    assert calls[0].pop("progress") is not None
+    assert calls == [
+        {
+            "prompt": "hello",
+            "profile": "alice@2",
+            "base": "mine",
+            "strength": 0.5,
+            "seed": 3,
+            "max_new_tokens": 9,
+            "temperature": 0.0,
+            "top_p": 0.9,
+            "log": True,
+        }
+    ]
+
+
+def test_the_defaults_are_those_of_the_service(run: Run, calls: list[dict[str, Any]]) -> None:
+    run("generate", "hello")
+    assert calls[0]["max_new_tokens"] == MAX_NEW_TOKENS
+    assert calls[0]["seed"] is None
+
+
+@pytest.mark.parametrize("words", [[], ["-"]])
+def test_all_of_stdin_is_one_prompt(
+    run: Run, calls: list[dict[str, Any]], words: list[str]
+) -> None:
+    result = run("generate", *words, stdin="two\n\nlines\n")
+    assert calls[0]["prompt"] == "two\n\nlines"
+    assert result.stdout == "TWO\n\nLINES\n"
+
+
+def test_a_byte_order_mark_is_no_part_of_the_prompt(run: Run, calls: list[dict[str, Any]]) -> None:
+    run("generate", stdin=b"\xef\xbb\xbfhello\r\n")
+    assert calls[0]["prompt"] == "hello"
+
+
+def test_stdin_that_is_not_utf_8_is_bad_data(run: Run, calls: list[dict[str, Any]]) -> None:
+    result = run("generate", stdin=b"caf\xe9")
+    assert (result.exit_code, result.stdout, calls) == (65, "", [])
+    assert result.stderr == "prefcli: error: stdin is not UTF-8: byte 3\n"
+
+
+def test_an_argument_that_is_not_utf_8_is_bad_data(run: Run, calls: list[dict[str, Any]]) -> None:
+    result = run("generate", "caf\udce9")
+    assert (result.exit_code, result.stdout, calls) == (65, "", [])
+    assert result.stderr == "prefcli: error: the prompt is not UTF-8\n"
+
+
+def test_nothing_waits_for_a_prompt_in_front_of_a_terminal(
+    run: Run, calls: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("typer.testing._NamedTextIOWrapper", _terminal_for_stdin)
+    result = run("generate")
+    assert (result.exit_code, result.stdout, calls) == (2, "", [])
+    assert result.stderr == (
+        "prefcli: error: no prompt: give it as an argument, or on stdin, or use --batch FILE\n"
+    )
+
+
+def _terminal_for_stdin(buffer: Any, *, name: str, mode: str, **words: Any) -> io.TextIOWrapper:
+    return Terminal(buffer, **words) if mode == "r" else io.TextIOWrapper(buffer, **words)
+
+
+def test_json_is_one_object_with_all_that_made_the_answer(
+    run: Run, calls: list[dict[str, Any]]
+) -> None:
+    result = run("generate", "hello", "--profile", "alice", "--json")
+    assert json.loads(result.stdout) == {
+        "prompt": "hello",
+        "response": "HELLO",
+        "profile": "alice",
+        "version": 1,
+        "base": "tiny",
+        "seed": 7,
+    }
+
+
+def test_a_batch_comes_back_in_order_with_all_its_fields(
+    run: Run, calls: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    path = tmp_path / "prompts.jsonl"
+    path.write_text('{"prompt": "a", "id": 1}\n{"prompt": "ü", "profile": "bob"}\n')
+    result = run("generate", "--batch", path, "--batch-size", "4", "--profile", "alice")
+    assert result.exit_code == 0
+    assert [json.loads(line) for line in result.stdout.splitlines()] == [
+        {"prompt": "a", "id": 1, "response": "A"},
+        {"prompt": "ü", "profile": "bob", "response": "Ü"},
+    ]
+    assert (calls[0]["batch_size"], calls[0]["profile"]) == (4, "alice")
+
+
+def test_bad_records_come_back_with_an_error_and_the_code_is_65_at_the_end(
+    run: Run, calls: list[dict[str, Any]]
+) -> None:
+    lines = b'{"prompt": "a"}\n{oops\n{"prompt": "caf\xe9"}\n{"prompt": "b"}\n'
+    result = run("generate", "--batch", "-", stdin=lines)
+    assert result.exit_code == 65
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [row.get("response") for row in rows] == ["A", None, None, "B"]
+    assert "error" in rows[1]
+    assert "error" in rows[2]
+    assert result.stderr == (
+        "prefcli: error: -: 2 records were bad, see the field 'error' of the output\n"
+    )
+
+
+@pytest.mark.parametrize("words", [["hello", "--batch", "x"], ["--batch", "x", "--json"]])
+def test_words_that_do_not_fit_together_are_a_usage_error(
+    run: Run, calls: list[dict[str, Any]], words: list[str]
+) -> None:
+    result = run("generate", *words)
+    assert (result.exit_code, result.stdout, calls) == (2, "", [])
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_directory_is_no_batch(run: Run, calls: list[dict[str, Any]], tmp_path: Path) -> None:
+    assert run("generate", "--batch", tmp_path).exit_code == 66

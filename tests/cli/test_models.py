@@ -1,0 +1,95 @@
+"""`prefcli base add` and `prefcli space train`: what the words ask of the services."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+import pytest
+
+from prefcli.services import bases, spaces
+from tests.cli.conftest import Run
+
+TRAIN_SPACE = spaces.train_space  # the fixture puts another in its place
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the commands asked; nothing is loaded or trained."""
+    asked: list[dict[str, Any]] = []
+
+    def add_base(store: Any, source: str, *, progress: Any, **words: Any) -> dict[str, Any]:
+        asked.append({"source": source, **words})
+        return {"base": words["name"] or "model", "source": source}
+
+    def train_space(store: Any, *, progress: Any, **words: Any) -> dict[str, Any]:
+        asked.append(words)
+        return {"space": words["name"], "report": {"nll": 1.5}}
+
+    monkeypatch.setattr(bases, "add_base", add_base)
+    monkeypatch.setattr(spaces, "train_space", train_space)
+    return asked
+
+
+def test_a_base_is_added_with_every_word(run: Run, calls: list[dict[str, Any]]) -> None:
+    words = ("--name", "mine", "--device", "cpu", "--dtype", "float32", "--trust-remote-code")
+    result = run("base", "add", "org/model", *words)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == "base    mine\nsource  org/model\n"
+    assert calls == [
+        {
+            "source": "org/model",
+            "name": "mine",
+            "device": "cpu",
+            "dtype": "float32",
+            "trust_remote_code": True,
+        }
+    ]
+
+
+def test_a_base_s_code_is_not_trusted_unless_asked(run: Run, calls: list[dict[str, Any]]) -> None:
+    assert json.loads(run("base", "add", "org/model", "--json").stdout)["base"] == "model"
+    assert calls[0]["trust_remote_code"] is False
+
+
+@pytest.mark.parametrize("words", [["everyday"], ["--name", "everyday"]])
+def test_the_defaults_of_training_are_those_of_the_service(
+    run: Run, calls: list[dict[str, Any]], words: list[str]
+) -> None:
+    result = run("space", "train", *words, "--json")
+    assert json.loads(result.stdout) == {"space": "everyday", "report": {"nll": 1.5}}
+    parameters = inspect.signature(TRAIN_SPACE).parameters
+    assert calls[0].pop("name") == "everyday"
+    assert calls[0] == {word: parameters[word].default for word in calls[0]}
+
+
+def test_a_space_is_trained_with_every_word(run: Run, calls: list[dict[str, Any]]) -> None:
+    result = run(
+        *("space", "train", "everyday", "--base", "mine", "--prompts", "-", "--samples", "4"),
+        *("--steps", "9", "--latent-size", "8", "--trunk-layers", "2", "--seed", "5"),
+        *("--max-new-tokens", "32"),
+    )
+    assert result.stdout.splitlines() == ["space   everyday", "report", "  nll   1.5"]
+    assert calls == [
+        {
+            "name": "everyday",
+            "base": "mine",
+            "prompts": "-",
+            "samples": 4,
+            "steps": 9,
+            "latent_size": 8,
+            "trunk_layers": 2,
+            "seed": 5,
+            "max_new_tokens": 32,
+        }
+    ]
+
+
+@pytest.mark.parametrize("words", [[], ["a", "--name", "b"], ["a", "--samples", "1"]])
+def test_words_that_do_not_fit_together_are_a_usage_error(
+    run: Run, calls: list[dict[str, Any]], words: list[str]
+) -> None:
+    result = run("space", "train", *words)
+    assert (result.exit_code, result.stdout, calls) == (2, "", [])
+    assert result.stderr.count("\n") == 1

@@ -1,0 +1,125 @@
+"""Fitting: what is reported, what is cached, and what is said when it cannot mean much."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from prefcli.errors import NotFoundError
+from prefcli.feedback.records import Feedback, text_prompt
+from prefcli.profile import Profile
+from prefcli.services.fit import fit, fit_all
+from prefcli.services.ingest import ingest
+from prefcli.store import Store
+
+PROMISED = {
+    "user",
+    "profile",
+    "version",
+    "space",
+    "method",
+    "pairs",
+    "prompts",
+    "train_accuracy",
+    "heldout_accuracy",
+    "encode_seconds",
+    "solve_seconds",
+    "bytes",
+}
+SHORT, LONG = "Rinse the rice.", "Rinse the rice. " + "Use a heavy pot with a tight lid. " * 4
+
+
+def thumbs(user: str, values: list[float]) -> list[tuple[Feedback, str, int]]:
+    answers = {1.0: SHORT, 0.0: LONG}
+    return [
+        (Feedback(user, "thumb", text_prompt(f"How do I cook rice {i}?"), (answers[v],), v), "t", i)
+        for i, v in enumerate(values)
+    ]
+
+
+def test_a_report_has_every_promised_field(fitted: Store) -> None:
+    report = fit(fitted, "alice").as_dict()
+    assert report.keys() >= PROMISED
+    assert report["profile"] == "alice@2"
+    assert report["pairs"] == report["prompts"] == 40
+    assert report["bytes"] <= 16 * 1024
+    assert report["heldout_accuracy"] > 0.7
+    assert report["warnings"] == []
+
+
+def test_a_fit_from_cached_encodings_is_the_same_and_never_imports_torch(fitted: Store) -> None:
+    script = (
+        "import sys; from prefcli.services.fit import fit; from prefcli.store import Store\n"
+        "with Store.open() as store: fit(store, 'alice')\n"
+        "assert not {'torch', 'transformers'} & set(sys.modules), 'a language model was loaded'"
+    )
+    environment = {**os.environ, "PREFCLI_HOME": str(fitted.home)}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment)
+    first, second = (fitted.profile("alice", version) for version in (1, 2))
+    assert first is not None
+    assert second is not None
+    a, b = Profile.from_bytes(first.artifact), Profile.from_bytes(second.artifact)
+    assert a.z is not None
+    assert b.z is not None
+    np.testing.assert_array_equal(a.z, b.z)
+
+
+def test_every_user_is_fitted_by_fit_all(fitted: Store) -> None:
+    assert [report.profile for report in fit_all(fitted)] == ["alice@2", "bob@2"]
+
+
+def test_too_few_prompts_give_no_heldout_accuracy(fitted: Store) -> None:
+    fitted.add_feedback(thumbs("carol", [1.0, 0.0, 1.0]))
+    assert fit(fitted, "carol").heldout_accuracy is None
+
+
+def test_thumbs_alone_pull_towards_what_was_liked(fitted: Store) -> None:
+    fitted.add_feedback(thumbs("carol", [1.0, 0.0] * 6))
+    fitted.add_feedback(thumbs("dave", [1.0] * 6))
+    for user in ("carol", "dave"):
+        report = fit(fitted, user)
+        assert report.pairs == 0
+        assert report.thumbs > 0
+        stored = fitted.profile(user)
+        assert stored is not None
+        reward = Profile.from_bytes(stored.artifact).reward
+        judged = [row.feedback for row in fitted.feedback("carol")]
+        found = _means(fitted, stored.space, judged)
+        assert reward(found[SHORT]).mean() > reward(found[LONG]).mean()
+
+
+def test_ties_alone_learn_nothing_and_say_so(fitted: Store) -> None:
+    tie = Feedback("carol", "pair", text_prompt("How do I cook rice?"), (SHORT, LONG), 0.5)
+    fitted.add_feedback([(tie, "t", 1)])
+    report = fit(fitted, "carol")
+    assert any("nothing learned" in warning for warning in report.warnings)
+
+
+def test_someone_without_feedback_is_not_found(fitted: Store) -> None:
+    with pytest.raises(NotFoundError, match="no feedback by user 'nobody'"):
+        fit(fitted, "nobody")
+
+
+@pytest.mark.parametrize("name", ["dpo_en_demo.json", "kto_en_demo.json"])
+def test_feedback_outside_the_bases_world_is_told_apart(
+    fitted: Store, shared_data: Path, name: str
+) -> None:
+    ingest(fitted, [str(shared_data / "llamafactory_demo" / name)], user="carol")
+    report = fit(fitted, "carol")
+    assert any("outside the world of base tiny" in warning for warning in report.warnings)
+    assert any("longer than the space reads" in warning for warning in report.warnings)
+
+
+def _means(store: Store, space: str, judged: list[Feedback]) -> dict[str, np.ndarray]:
+    from prefcli.feedback.records import encoding_key
+
+    keys = {encoding_key(row.prompt, row.responses[0]): row.responses[0] for row in judged}
+    found: dict[str, list[np.ndarray]] = {}
+    for key, encoding in store.encodings(space, keys).items():
+        found.setdefault(keys[key], []).append(np.frombuffer(encoding.mean, dtype="<f4"))
+    return {text: np.stack(means).astype(np.float64) for text, means in found.items()}

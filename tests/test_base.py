@@ -1,0 +1,393 @@
+"""A base as prefcli sees it: text to tokens, what a prefix does to scores, what is refused."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+
+from prefcli.base import Base, load_base
+from prefcli.errors import DataError, NotFoundError, PrefcliError, UsageError
+from prefcli.feedback.records import Message, text_prompt
+from tests.stories260k import STORIES, stories_base  # noqa: F401 (a fixture)
+from tests.tiny_bases import END, FAMILIES, byte_tokenizer, save_tiny, tiny_base, tiny_model
+
+PROMPT, ANSWER = [3, 1, 4, 1, 5], [9, 2, 6, 5, 35, 89, 79]
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def base(request: pytest.FixtureRequest) -> Base:
+    return tiny_base(request.param)
+
+
+def random_prefix(base: Base, *, rows: int = 1, length: int = 4, seed: int = 0) -> torch.Tensor:
+    shape = base.prefix_shape
+    generator = torch.Generator().manual_seed(seed)
+    sizes = (rows, shape.layers, 2, shape.heads, length, shape.head_dim)
+    return 0.7 * torch.randn(sizes, generator=generator)
+
+
+# -- scores -------------------------------------------------------------------------------------
+
+
+def stepwise_nll(base: Base, prompt: list[int], answer: list[int], prefix: torch.Tensor) -> float:
+    """NLL of an answer decoded token by token, as `generate` walks."""
+    seen = torch.ones(1, prefix.shape[4] + len(prompt), dtype=torch.long)
+    output = base.model(
+        input_ids=torch.tensor([prompt]),
+        past_key_values=base.cache(prefix),
+        attention_mask=seen,
+        use_cache=True,
+    )
+    total = 0.0
+    for token in answer:
+        total -= output.logits[0, -1].log_softmax(-1)[token].item()
+        output = base.model(
+            input_ids=torch.tensor([[token]]),
+            past_key_values=output.past_key_values,
+            use_cache=True,
+        )
+    return total
+
+
+def test_an_answer_scores_under_a_prefix_as_it_is_decoded_step_by_step(base: Base) -> None:
+    prefix = random_prefix(base)
+    expected = stepwise_nll(base, PROMPT, ANSWER, prefix)
+    found = base.negative_log_likelihood([PROMPT], [ANSWER], prefix).item()
+    assert found == pytest.approx(expected, rel=1e-4)
+    plain = base.negative_log_likelihood([PROMPT], [ANSWER]).item()
+    assert abs(found - plain) > 0.1  # or the prefix would not matter and this test prove nothing
+
+
+def test_the_plain_score_is_the_sum_over_the_answer_alone(base: Base) -> None:
+    logits = base.model(input_ids=torch.tensor([PROMPT + ANSWER])).logits[0]
+    log_probs = logits.log_softmax(-1)[len(PROMPT) - 1 : -1]
+    expected = -sum(row[token].item() for row, token in zip(log_probs, ANSWER, strict=True))
+    found = base.negative_log_likelihood([PROMPT], [ANSWER]).item()
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_padding_a_batch_changes_no_score(base: Base) -> None:
+    prompts = [PROMPT, [7], PROMPT[:3]]
+    answers = [ANSWER, ANSWER * 3, ANSWER[:1]]
+    prefix = random_prefix(base, rows=3)
+    for given in (None, prefix):
+        together = base.negative_log_likelihood(prompts, answers, given)
+        alone = [
+            base.negative_log_likelihood([p], [a], None if given is None else given[i : i + 1])
+            for i, (p, a) in enumerate(zip(prompts, answers, strict=True))
+        ]
+        torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-4)
+
+
+def test_the_score_has_a_gradient_in_the_prefix_and_in_nothing_else(base: Base) -> None:
+    prefix = random_prefix(base).requires_grad_()
+    base.negative_log_likelihood([PROMPT], [ANSWER], prefix).sum().backward()
+    assert prefix.grad is not None
+    assert (prefix.grad.abs().sum(dim=(0, 3, 4, 5)) > 0).all()  # keys and values of every layer
+    assert all(weight.grad is None for weight in base.model.parameters())
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_hidden_states_are_those_of_the_whole_model(base: Base, depth: int) -> None:
+    ids = torch.tensor([PROMPT, ANSWER[:5]])
+    found = base.hidden_states(ids, depth)
+    expected = base.model(input_ids=ids, output_hidden_states=True).hidden_states[depth]
+    if depth == base.layer_count:  # transformers gives the last ones after the final norm
+        norms = {"gpt2": lambda: base.model.transformer.ln_f}
+        found = norms.get(base.config.model_type, lambda: base.model.model.norm)()(found)
+    torch.testing.assert_close(found, expected)
+
+
+def test_hidden_states_leave_no_hook_behind(base: Base) -> None:
+    before = base.negative_log_likelihood([PROMPT], [ANSWER])
+    base.hidden_states(torch.tensor([PROMPT]), 1)
+    assert torch.equal(base.negative_log_likelihood([PROMPT], [ANSWER]), before)
+
+
+def test_the_prefix_shape_is_that_of_keys_and_values_not_of_queries() -> None:
+    shape = tiny_base("qwen3").prefix_shape
+    assert (shape.layers, shape.heads, shape.head_dim) == (3, 2, 12)
+
+
+# -- text to tokens -----------------------------------------------------------------------------
+
+
+def test_a_byte_tokenizer_reads_back_what_it_wrote(base: Base) -> None:
+    for text in ("plain", "  two  spaces ", "line\n\nline", "é ñ 中文 🙂", " ,.!? n't 's"):
+        ids, cut = base.response_ids(text)
+        assert base.text(ids) == text
+        assert (ids[-1], cut) == (END, False)
+
+
+def test_an_answer_is_cut_at_the_limit_and_says_so(base: Base) -> None:
+    ids, cut = base.response_ids("abcdef", 4)
+    assert (base.text(ids), len(ids), cut) == ("abcd", 4, True)
+    assert base.response_ids("abc", 4) == (base.response_ids("abc")[0], False)
+
+
+def test_a_long_prompt_loses_its_beginning(base: Base) -> None:
+    assert base.text(base.prompt_ids(text_prompt("0123456789"), 4)) == "6789"
+
+
+def test_a_conversation_without_a_template_becomes_a_transcript(base: Base) -> None:
+    prompt = (Message("user", "hi"), Message("assistant", "hello"), Message("user", "bye"))
+    expected = "Human: hi\n\nAssistant: hello\n\nHuman: bye\n\nAssistant:"
+    assert base.text(base.prompt_ids(prompt)) == expected
+
+
+def test_a_chat_template_frames_the_prompt_and_what_it_refuses_is_bad_data() -> None:
+    base = tiny_base("gpt2")
+    base.tokenizer.chat_template = (
+        "{% for m in messages %}{% if m.role == 'tool' %}{{ raise_exception('no\ntools') }}"
+        "{% endif %}[{{ m.role }}] {{ m.content }}\n{% endfor %}[assistant] "
+    )
+    framed = base.prompt_ids((Message("system", "s"), Message("user", "u")))
+    assert base.text(framed) == "[system] s\n[user] u\n[assistant] "
+    with pytest.raises(DataError, match="chat template of base tiny-gpt2 refuses") as caught:
+        base.prompt_ids((Message("tool", "x"),))
+    assert "\n" not in caught.value.message
+
+
+def test_the_end_mark_is_the_tokenizers_own_among_several() -> None:
+    model = tiny_model("llama")
+    model.generation_config.eos_token_id = [7, END]
+    base = Base(model, byte_tokenizer(), "several")
+    assert base.stop_ids == (END, 7)
+
+
+def test_a_base_without_an_end_mark_is_refused() -> None:
+    model, tokenizer = tiny_model("gpt2"), byte_tokenizer()
+    model.generation_config.eos_token_id = None
+    tokenizer.eos_token = None
+    with pytest.raises(PrefcliError, match="no end mark"):
+        Base(model, tokenizer, "endless")
+
+
+# -- the story model ----------------------------------------------------------------------------
+
+
+def llama2c_encode(text: str) -> list[int]:
+    """llama2.c's own tokenizer: join the best-scored neighbours until none can be joined."""
+    data, position = (STORIES / "tok512.bin").read_bytes(), 4
+    vocabulary: dict[bytes, tuple[int, float]] = {}
+    while position < len(data):
+        score, size = struct.unpack_from("<fi", data, position)
+        position += 8 + size
+        vocabulary.setdefault(data[position - size : position], (len(vocabulary), score))
+    pieces: list[bytes | int] = []
+    for character in " " + text if text else "":
+        encoded = character.encode()
+        known = encoded in vocabulary
+        pieces += [encoded] if known else [byte + 3 for byte in encoded]
+    while True:
+        joined = [
+            (-vocabulary[a + b][1], i)
+            for i, (a, b) in enumerate(pairwise(pieces))
+            if isinstance(a, bytes) and isinstance(b, bytes) and a + b in vocabulary
+        ]
+        if not joined:
+            return [p if isinstance(p, int) else vocabulary[p][0] for p in pieces]
+        _, i = min(joined)
+        pieces[i : i + 2] = [pieces[i] + pieces[i + 1]]  # type: ignore[operator]
+
+
+def test_the_story_tokenizer_is_that_of_llama2c(stories_base: Path) -> None:  # noqa: F811
+    base = load_base(stories_base, "cpu")
+    story = (STORIES / "expected_greedy_200_steps.txt").read_text()
+    for text in (story, "", "Once", " spaced  out ", "é 中文\n\nend", "Zoë’s “quote” … €5"):
+        ids = base.prompt_ids(text_prompt(text))
+        assert ids == [1, *llama2c_encode(text)]
+        assert base.text(ids) == text
+        answer, _ = base.response_ids(text)
+        assert answer == [*ids[1:], 1]
+
+
+def test_a_cut_prompt_keeps_the_beginning_of_text(stories_base: Path) -> None:  # noqa: F811
+    base = load_base(stories_base, "cpu")
+    whole = base.prompt_ids(text_prompt("Once upon a time there was a dog"))
+    assert base.prompt_ids(text_prompt("Once upon a time there was a dog"), 4) == [1, *whole[-3:]]
+    assert base.prompt_ids(text_prompt("")) == [1]
+
+
+# -- loading ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny("llama", tmp_path_factory.mktemp("saved"))
+
+
+@pytest.fixture
+def copy(saved: Path, tmp_path: Path) -> Path:
+    for file in saved.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    return tmp_path
+
+
+def test_a_base_is_the_same_in_every_precision(saved: Path) -> None:
+    bases = {dtype: load_base(saved, "cpu", dtype) for dtype in ("float32", "bfloat16", "float16")}
+    assert {dtype: str(base.dtype) for dtype, base in bases.items()} == {
+        dtype: f"torch.{dtype}" for dtype in bases
+    }
+    assert len({base.fingerprint() for base in bases.values()}) == 1
+    assert bases["float32"].fingerprint() == tiny_base("llama").fingerprint()
+    assert bases["float32"].fingerprint() != tiny_base("llama", seed=1).fingerprint()
+
+
+def one_line(error: pytest.ExceptionInfo[PrefcliError]) -> str:
+    message = error.value.message
+    assert "\n" not in message
+    assert "Traceback" not in message
+    return message
+
+
+def test_a_directory_that_is_not_there_is_missing_input(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        load_base(tmp_path / "absent", "cpu")
+    assert f"no base {tmp_path / 'absent'}" in one_line(caught)
+    assert caught.value.exit_code == 66
+
+
+def test_unknown_devices_and_precisions_are_usage_errors(saved: Path) -> None:
+    for device, dtype, words in (
+        ("abacus", None, "unknown device 'abacus': use cuda, cuda:N, mps or cpu"),
+        ("meta", None, "device 'meta' is not available here"),
+        ("cuda:63", None, "device 'cuda:63' is not available here"),
+        ("cpu", "int3", "unknown dtype 'int3': use one of float32, bfloat16, float16"),
+    ):
+        with pytest.raises(UsageError) as caught:
+            load_base(saved, device, dtype)
+        assert words in one_line(caught)
+
+
+def cut_weights(directory: Path) -> None:
+    file = directory / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-1000])
+
+
+def lose_a_weight(directory: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(directory / "model.safetensors")
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
+
+
+def shrink_a_weight(directory: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(directory / "model.safetensors")
+    weights["model.norm.weight"] = weights["model.norm.weight"][:5].clone()
+    save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
+
+
+def lose_tokenizer(directory: Path) -> None:
+    for file in directory.glob("tokenizer*"):
+        file.unlink()
+
+
+def set_config(**values: object) -> Callable[[Path], None]:
+    def change(directory: Path) -> None:
+        config = json.loads((directory / "config.json").read_text())
+        (directory / "config.json").write_text(json.dumps({**config, **values}))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda d: (d / "config.json").unlink(), "holds no config.json"),
+        (lambda d: (d / "config.json").write_text("{"), "config.json"),
+        (lambda d: (d / "model.safetensors").write_bytes(b"garbage" * 9), "cannot load a base"),
+        (lambda d: (d / "model.safetensors").unlink(), "model.safetensors"),
+        (lambda d: (d / "tokenizer.json").write_text("{}"), "cannot load a base"),
+        (cut_weights, "cannot load a base"),
+        (lose_a_weight, "lacks 1 weights (model.layers.1.mlp.up_proj.weight)"),
+        (shrink_a_weight, "cannot load a base"),
+        (lose_tokenizer, "cannot load a base"),
+        (set_config(model_type="abacus"), "abacus"),
+        (set_config(model_type="vit"), "cannot load a base"),
+    ],
+)
+def test_a_damaged_directory_is_bad_data(
+    copy: Path, damage: Callable[[Path], object], words: str
+) -> None:
+    damage(copy)
+    with pytest.raises(DataError) as caught:
+        load_base(copy, "cpu")
+    assert words in one_line(caught)
+    assert str(copy) in caught.value.message
+
+
+class Bomb:
+    """What a hostile pickle could do: run something while it is read."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[Callable[[Path], object], tuple[Path]]:
+        return Path.touch, (self.target,)
+
+
+def test_pickled_weights_are_neither_read_nor_run(copy: Path) -> None:
+    (copy / "model.safetensors").unlink()
+    torch.save({"lm_head.weight": Bomb(copy / "ran")}, copy / "pytorch_model.bin")
+    with pytest.raises(DataError, match="safetensors") as caught:
+        load_base(copy, "cpu")
+    one_line(caught)
+    assert not (copy / "ran").exists()
+
+
+def test_code_beside_the_weights_is_not_run(copy: Path) -> None:
+    set_config(model_type="own", auto_map={"AutoConfig": "own.Config"})(copy)
+    (copy / "own.py").write_text(f"open({str(copy / 'ran')!r}, 'w')\nclass Config: pass\n")
+    with pytest.raises(DataError, match="cannot load a base") as caught:
+        load_base(copy, "cpu")
+    one_line(caught)
+    assert not (copy / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"model_type": "gemma2"}, "gemma2 has DynamicSlidingWindowLayer"),
+        ({"model_type": "gemma3_text"}, "gemma3_text has DynamicSlidingWindowLayer"),
+        ({"model_type": "mistral", "sliding_window": 64}, "mistral has DynamicSlidingWindowLayer"),
+        ({"model_type": "mamba"}, "mamba has LinearAttentionLayer"),
+        ({"model_type": "gpt_neo"}, "gpt_neo has local attention"),
+        ({"model_type": "bart"}, "bart is an encoder-decoder"),
+        ({"model_type": "t5"}, "t5 is an encoder-decoder"),
+    ],
+)
+def test_a_memory_that_no_prefix_can_be_added_to_is_refused_before_loading(
+    tmp_path: Path, config: dict[str, object], words: str
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(PrefcliError) as caught:
+        load_base(tmp_path, "cpu")
+    assert words in one_line(caught)
+    assert caught.value.exit_code == 1
+
+
+def test_a_model_without_keys_and_values_is_refused() -> None:
+    from transformers import BertConfig, BertLMHeadModel
+
+    model = BertLMHeadModel(
+        BertConfig(
+            vocab_size=END + 1,
+            hidden_size=8,
+            num_hidden_layers=1,
+            num_attention_heads=1,
+            intermediate_size=8,
+        )
+    )
+    with pytest.raises(PrefcliError, match="bert does not keep keys and values") as caught:
+        Base(model, byte_tokenizer(), "bert")
+    one_line(caught)
