@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prefcli.errors import DataError, NotFoundError, PrefcliError, UsageError
-from prefcli.feedback.records import Message, Prompt, text_prompt
+from prefcli.feedback.records import ROLES, Message, Prompt, text_prompt
 from prefcli.profile import Profile
 from prefcli.services.bases import BaseReference, open_base, resolve_base
 from prefcli.services.spaces import open_space, space_of
@@ -110,7 +111,9 @@ def generate(
     generator = _Generator(store, settings, base, profile, progress)
     chosen = generator.profile(profile)
     seed = _seed(seed)
-    job = _Job(text_prompt(prompt), chosen, seed)
+    turns = text_prompt(prompt)
+    check_text(turns)
+    job = _Job(turns, chosen, seed)
     response = generator.answer([job], on_text)[0]
     if log:
         generator.log(job, response)
@@ -314,7 +317,7 @@ def _answered(
             generator.log(job, response)
         chosen = job.profile
         yield {
-            **record,
+            **{name: value for name, value in record.items() if name != "error"},
             "response": response,
             "profile": chosen.user if chosen else None,
             "version": chosen.version if chosen else None,
@@ -343,21 +346,38 @@ def _job(
             raise DataError("field 'seed': expected a whole number from 0 to 2**63 - 1")
         return record, _Job(_record_prompt(record), generator.profile(given), _seed(own_seed))
     except PrefcliError as error:
-        return {**record, "error": f"line {number}: {error.message}"}, None
+        kept = {name: value for name, value in record.items() if name != "response"}
+        return {**kept, "error": f"line {number}: {error.message}"}, None
 
 
 def _record_prompt(record: Mapping[str, Any]) -> Prompt:
     given = record.get("prompt")
+    prompt: Prompt = ()
     if isinstance(given, str) and given.strip():
-        return text_prompt(given)
-    if isinstance(given, list) and given:
-        try:
-            turns = tuple(Message(turn["role"], turn["content"]) for turn in given)
-        except (KeyError, TypeError):
-            turns = ()
-        if turns and all(isinstance(turn.content, str) for turn in turns):
-            return turns
-    raise DataError("field 'prompt': expected text, or messages with role and content")
+        prompt = text_prompt(given)
+    elif isinstance(given, list):
+        with suppress(KeyError, TypeError):
+            prompt = tuple(Message(turn["role"], turn["content"]) for turn in given)
+    if not prompt or not all(
+        turn.role in ROLES and isinstance(turn.content, str) for turn in prompt
+    ):
+        raise DataError("field 'prompt': expected text, or messages with role and content")
+    check_text(prompt)
+    return prompt
+
+
+def check_text(prompt: Prompt) -> None:
+    """Refuse half characters, which no tokenizer takes.
+
+    Raises:
+        DataError: an unpaired surrogate.
+    """
+    try:
+        "".join(turn.content for turn in prompt).encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"the prompt holds half a character (an unpaired surrogate) at position {error.start}"
+        ) from None
 
 
 def _seed(seed: int | None) -> int:

@@ -54,8 +54,18 @@ def test_what_streams_is_what_json_says(home: Path) -> None:
 
 
 def test_base_alice_and_bob_answer_differently(home: Path) -> None:
-    answers = {answer(home), answer(home, "--profile", "alice"), answer(home, "--profile", "bob")}
-    assert len(answers) == 3
+    records = [
+        {"prompt": PROMPT, "profile": name, "seed": seed}
+        for name in (None, "alice", "bob")
+        for seed in range(4)
+    ]
+    lines = "".join(json.dumps(record) + "\n" for record in records)
+    words = ("generate", "--batch", "-", "--max-new-tokens", "40")
+    answers = [
+        json.loads(line)["response"]
+        for line in prefcli(home, *words, stdin=lines).stdout.splitlines()
+    ]
+    assert len({tuple(answers[start : start + 4]) for start in (0, 4, 8)}) == 3
 
 
 def test_strength_zero_is_exactly_the_base(home: Path) -> None:

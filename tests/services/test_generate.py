@@ -66,13 +66,16 @@ def test_a_bad_record_comes_back_with_its_error_and_the_others_are_answered(fitt
         '{"prompt": ""}',
         '{"prompt": "x", "seed": -1}',
         '{"prompt": "x", "profile": 3}',
-        '{"prompt": [{"role": "user", "content": "What is a kite?"}]}',
+        '{"prompt": "\\ud83d", "response": "old"}',
+        '{"prompt": [{"role": "nobody", "content": "x"}]}',
+        '{"prompt": [{"role": "user", "content": "What is a kite?"}], "error": "old"}',
     ]
     answers = list(generate_batch(fitted, lines, max_new_tokens=8))
-    assert ["error" in answer for answer in answers] == [True] * 6 + [False]
+    assert ["error" in answer for answer in answers] == [True] * 8 + [False]
     assert answers[0]["id"] == 7
     assert "line 2" in answers[1]["error"]
-    assert answers[6]["response"]
+    assert "response" not in answers[6]
+    assert answers[8]["response"]
 
 
 def test_streamed_pieces_are_the_answer(fitted: Store) -> None:
