@@ -14,6 +14,7 @@ from prefcli.errors import NotFoundError
 from prefcli.feedback.records import Feedback, text_prompt
 from prefcli.profile import Profile
 from prefcli.services.fit import fit, fit_all
+from prefcli.services.generate import generate
 from prefcli.services.ingest import ingest
 from prefcli.store import Store
 
@@ -105,14 +106,22 @@ def test_someone_without_feedback_is_not_found(fitted: Store) -> None:
         fit(fitted, "nobody")
 
 
-@pytest.mark.parametrize("name", ["dpo_en_demo.json", "kto_en_demo.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "llamafactory_demo/dpo_en_demo.json",
+        "llamafactory_demo/kto_en_demo.json",
+        pytest.param("hh_rlhf_harmless_test/harmless-base/test.jsonl.gz", marks=pytest.mark.slow),
+    ],
+)
 def test_feedback_outside_the_bases_world_is_told_apart(
     fitted: Store, shared_data: Path, name: str
 ) -> None:
-    ingest(fitted, [str(shared_data / "llamafactory_demo" / name)], user="carol")
+    ingest(fitted, [str(shared_data / name)], user="carol")
     report = fit(fitted, "carol")
     assert any("outside the world of base tiny" in warning for warning in report.warnings)
     assert any("longer than the space reads" in warning for warning in report.warnings)
+    assert generate(fitted, "How do I cook rice?", profile="carol", max_new_tokens=8).response
 
 
 def _means(store: Store, space: str, judged: list[Feedback]) -> dict[str, np.ndarray]:
