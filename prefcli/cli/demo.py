@@ -25,6 +25,9 @@ def demo(as_json: Json = False) -> None:
         if as_json:
             output.json(shown)
             return
+        for user, taste in shown["users"].items():
+            output.text(f"{user} {taste}.")
+        output.text("")
         output.text(shown["prompt"])
         output.text("")
         output.side_by_side(

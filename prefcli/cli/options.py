@@ -31,7 +31,16 @@ def finite(value: float | None) -> float | None:
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 JsonLines = Annotated[bool, typer.Option("--jsonl", help="Print one JSON object per line.")]
 Limit = Annotated[
-    int, typer.Option("--limit", "-n", min=0, metavar="N", help="Show at most N; 0 shows all.")
+    int,
+    typer.Option(
+        "--limit",
+        "-n",
+        min=0,
+        metavar="N",
+        help="Show at most N; 0 shows all.",
+        # More than a catalog can hold is all, and fits its integers.
+        callback=lambda limit: min(limit, 10**9),
+    ),
 ]
 Space = Annotated[
     str | None,

@@ -17,7 +17,12 @@ from prefcli.store import Store
 if TYPE_CHECKING:
     from prefcli.progress import Progress
 
-USERS = ("alice", "bob")
+USERS = {
+    "alice": "likes it short and warm, with an emoji, no lists",
+    "bob": "likes it formal, thorough and numbered, no emoji",
+}
+# Below 1, because a base this small loses the thread on its less likely tokens.
+TEMPERATURE = 0.7
 PROMPT = "How do I cook rice?"
 SEED = 0
 COMMANDS = (
@@ -31,8 +36,9 @@ def demo(progress: Progress | None = None, seed: int = SEED) -> dict[str, Any]:
     """Ingest and fit the starter users, and let the base, alice and bob answer one question.
 
     Returns:
-        `prompt`; `answers`: `profile` (None for the base) and `response` of each; `steps`: what
-        each step was and its `seconds`; `commands`: how to do it oneself.
+        `prompt`; `users`: what each likes; `answers`: `profile` (None for the base) and
+        `response` of each; `steps`: what each step was and its `seconds`; `commands`: how to do
+        it oneself.
 
     Raises:
         NotFoundError: the installation lacks the starter feedback.
@@ -54,22 +60,26 @@ def demo(progress: Progress | None = None, seed: int = SEED) -> dict[str, Any]:
         for user in USERS:
             read = ingest(store, [str(folder / f"{user}.jsonl")], user=user).read
             took(f"ingest {read} opinions of {user}")
+        first = next(iter(USERS))
         for user in USERS:
             report = fit(store, user, progress=progress)
             started = time.perf_counter()
             steps.append(
                 {
                     "step": f"encode {2 * report.pairs} answers for {user}"
-                    + (", loading the base" if user == USERS[0] else ""),
+                    + (", loading the base" if user == first else ""),
                     "seconds": report.encode_seconds,
                 }
             )
             steps.append({"step": f"solve for {user}'s taste", "seconds": report.solve_seconds})
         lines = [json.dumps({"prompt": PROMPT, "profile": user}) for user in (None, *USERS)]
-        records = list(generate_batch(store, lines, seed=seed, progress=progress))
+        records = list(
+            generate_batch(store, lines, seed=seed, temperature=TEMPERATURE, progress=progress)
+        )
         took("three answers, as one batch")
     return {
         "prompt": PROMPT,
+        "users": dict(USERS),
         "answers": [{"profile": r["profile"], "response": r["response"]} for r in records],
         "steps": steps,
         "commands": list(COMMANDS),

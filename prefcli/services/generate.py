@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from prefcli.progress import Progress
 
 MAX_NEW_TOKENS = 256
+LONGEST_VERSION = 18  # digits; more do not fit the catalog's integers
 
 
 @dataclass(frozen=True)
@@ -294,8 +295,10 @@ def stored_profile(store: Store, name: str) -> StoredProfile:
         NotFoundError: there is none.
     """
     user, mark, text = name.partition("@")
-    if mark and not text.isdecimal():
+    if not user or (mark and not (text.isascii() and text.isdecimal())):
         raise UsageError(f"profile {name!r}: expected user, or user@version as in alice@2")
+    if len(text) > LONGEST_VERSION:
+        raise NotFoundError(f"no profile {name[:40]!r}: no version is that large")
     found = store.profile(user, int(text) if mark else None)
     if found is None:
         hint = f"`prefcli fit --user {user}` first" if store.has_user(user) else "no such user"

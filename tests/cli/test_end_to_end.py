@@ -121,8 +121,10 @@ def test_what_was_fitted_is_listed_and_shown(home: Path) -> None:
 def test_the_demo_shows_three_answers_its_steps_and_what_to_do(home: Path, tmp_path: Path) -> None:
     untouched = tmp_path / "untouched"
     lines = prefcli(untouched, "demo").stdout.splitlines()
-    assert lines[0] == PROMPT
-    assert lines[2].split() == ["base", "alice", "bob"]
+    assert lines[0].startswith("alice likes it short")
+    assert lines[1].startswith("bob likes it formal")
+    assert lines[3] == PROMPT
+    assert lines[5].split() == ["base", "alice", "bob"]
     assert any(line.split() == ["STEP", "TIME"] for line in lines)
     assert lines[-1].strip().startswith("prefcli generate --profile alice")
     assert max(map(len, lines)) <= 80

@@ -146,3 +146,13 @@ def test_each_users_answers_follow_that_users_taste_on_topics_nobody_judged(fitt
         pairs = zip(answers[user], answers[None], strict=True)
         wins = sum((utility(a) > utility(b)) + 0.5 * (utility(a) == utility(b)) for a, b in pairs)
         assert wins / len(prompts) > 0.6, user
+
+
+@pytest.mark.parametrize("digits", [20, 5000])
+def test_a_version_beyond_any_integer_is_not_found(fitted: Store, digits: int) -> None:
+    with pytest.raises(NotFoundError, match="no version is that large"):
+        generate(fitted, PROMPT, profile="alice@" + "9" * digits)
+    line = json.dumps({"prompt": PROMPT, "profile": "alice@" + "9" * digits})
+    good = json.dumps({"prompt": PROMPT})
+    answers = list(generate_batch(fitted, [good, line], max_new_tokens=4))
+    assert ["error" in answer for answer in answers] == [False, True]
