@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from prefcli.latent.responses import Group
     from prefcli.progress import Progress
 
-# On the prompts of stage 1; 0.7 is what a direction is then held to on prompts kept out of it.
-MIN_CONSISTENCY = 0.5
+# Round-trip correlation, on the prompts of stage 1, that an axis must reach to be kept. A base for
+# which no axis reaches the first level gets those that reach the second; its report shows it.
+CONSISTENCY_LEVELS = (0.7, 0.5)
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def whiten(
 
 
 def keep_faithful(encoder: Encoder, adapter: Adapter, z: Tensor, back: Tensor) -> list[float]:
-    """Rotate to the most faithful axes and drop those below `MIN_CONSISTENCY`.
+    """Rotate to the most faithful axes and drop those below the consistency level.
 
     Args:
         encoder, adapter: Changed in place, from size Z to size K.
@@ -143,12 +144,13 @@ def keep_faithful(encoder: Encoder, adapter: Adapter, z: Tensor, back: Tensor) -
     cross = (z - z.mean(0)).T @ (back - back.mean(0)) / len(z)  # (Z, Z)
     axes = torch.linalg.eigh((cross + cross.T) / 2)[1].flip(1)  # (Z, Z), most faithful first
     consistency = correlation(z @ axes, back @ axes)
-    kept = (consistency >= MIN_CONSISTENCY).nonzero()[:, 0]
-    if len(kept) == 0:
+    level = next((level for level in CONSISTENCY_LEVELS if consistency.max() >= level), None)
+    if level is None:
         raise PrefcliError(
             "no direction of the space survives a round trip (best correlation "
             f"{float(consistency.max()):.2f}): train for more steps, or on more prompts"
         )
+    kept = consistency >= level  # (Z,)
     axes = axes[:, kept]  # (Z, K)
     with torch.no_grad():
         encoder.whiten = axes.T @ encoder.whiten
