@@ -246,10 +246,11 @@ class _Fitter:
         _, usual = self.reference.description["own_bits_per_byte"]
         if bits is not None and bits > OUTSIDE * usual:
             found.append(
-                f"this feedback is outside the world of base {self.reference.base}: {bits:.2f} "
-                f"bits per byte, its own answers stay below {usual:.2f}; the profile will mean "
-                "little. Use a base that reads such text: `prefcli base add "
-                "Qwen/Qwen2.5-0.5B-Instruct`, then `prefcli space train`"
+                f"this feedback is outside the world of base {self.reference.base}: answers cost "
+                f"it {bits:.2f} bits per byte, its own stay below {usual:.2f}; the profile will "
+                "mean little. Use a base that reads such text: `prefcli base add "
+                "Qwen/Qwen2.5-0.5B-Instruct --name qwen`, then `prefcli space train mine "
+                "--base qwen`"
             )
         cut = sum(encoding.truncated for encoding in encodings.values())
         if cut:
