@@ -137,12 +137,13 @@ class Base:
         return first + ids[len(first) - limit :]
 
     def response_ids(self, response: str, limit: int | None = None) -> tuple[list[int], bool]:
-        """Token ids of an answer with its end mark, and whether `limit` cut it short."""
-        ids = self.tokenizer(response, add_special_tokens=False)["input_ids"]
-        ids = [*ids, self.stop_ids[0]]
-        if limit and len(ids) > limit:
-            return list(ids[:limit]), True
-        return list(ids), False
+        """Token ids of an answer with its end mark, and whether `limit` cut its text short.
+
+        An answer of exactly `limit` tokens is whole, and only its end mark is left out.
+        """
+        ids = list(self.tokenizer(response, add_special_tokens=False)["input_ids"])
+        cut = limit is not None and len(ids) > limit
+        return [*ids, self.stop_ids[0]][:limit], cut
 
     def text(self, ids: Sequence[int]) -> str:
         """The text of an answer's token ids, to the character: nothing is tidied up."""
