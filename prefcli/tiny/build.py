@@ -1,7 +1,7 @@
 """Make the embedded default from the corpus: `python -m prefcli.tiny.build --seed 0`.
 
 Three parts, each of which can be made anew alone: the base, its space, and the feedback of the
-starter users. Nothing is replaced before its successor is complete. Under an hour on two cores.
+starter users. Nothing is replaced before its successor is complete.
 """
 
 from __future__ import annotations
