@@ -69,7 +69,10 @@ class Encoder(nn.Module):
 
     def forward(self, states: Tensor, answer: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior mean and log-variance in the space's own coordinates, (B, K) each."""
-        mean, log_var = self.raw(states, answer)
+        return self.whitened(*self.raw(states, answer))
+
+    def whitened(self, mean: Tensor, log_var: Tensor) -> tuple[Tensor, Tensor]:
+        """What `raw` gave, centred and whitened, (B, K) each."""
         variance = log_var.exp() @ self.whiten.T.square()
         return (mean - self.centre) @ self.whiten.T, variance.log()
 

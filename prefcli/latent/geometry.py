@@ -80,11 +80,14 @@ def settle(
     """
     encoder, adapter = trained.encoder, trained.adapter
     spectrum = whiten(base, trained, groups, progress)
-    z = Prior(*encode_groups(base, encoder, groups)).draw(draws, seed)
+    raw = encode_groups(base, encoder, groups, raw=True, progress=progress)
+    with torch.no_grad():
+        z = Prior(*encoder.whitened(*raw)).draw(draws, seed)
     back, _ = round_trip(base, encoder, adapter, groups, z, seed=seed, progress=progress)
     consistency = keep_faithful(encoder, adapter, z, back)
 
-    mean, log_var = encode_groups(base, encoder, groups, progress=progress)
+    with torch.no_grad():  # what changed is a rotation: nothing needs to be encoded anew
+        mean, log_var = encoder.whitened(*raw)
     sizes = [len(group.responses) for group in groups]
     spread = within_covariance(mean, sizes) + torch.diag(log_var.exp().mean(0))
     picked = random.Random(seed).sample(range(len(mean)), min(references, len(mean)))

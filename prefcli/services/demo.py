@@ -60,14 +60,13 @@ def demo(progress: Progress | None = None, seed: int = SEED) -> dict[str, Any]:
         for user in USERS:
             read = ingest(store, [str(folder / f"{user}.jsonl")], user=user).read
             took(f"ingest {read} opinions of {user}")
-        first = next(iter(USERS))
-        for user in USERS:
+        for number, user in enumerate(USERS):
             report = fit(store, user, progress=progress)
             started = time.perf_counter()
             steps.append(
                 {
                     "step": f"encode {2 * report.pairs} answers for {user}"
-                    + (", loading the base" if user == first else ""),
+                    + (", loading the base" if number == 0 else ""),
                     "seconds": report.encode_seconds,
                 }
             )

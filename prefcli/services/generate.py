@@ -320,7 +320,7 @@ def _answered(
             generator.log(job, response)
         chosen = job.profile
         yield {
-            **{name: value for name, value in record.items() if name != "error"},
+            **record,
             "response": response,
             "profile": chosen.user if chosen else None,
             "version": chosen.version if chosen else None,
@@ -347,10 +347,12 @@ def _job(
             not isinstance(own_seed, int) or isinstance(own_seed, bool) or not 0 <= own_seed < 2**63
         ):
             raise DataError("field 'seed': expected a whole number from 0 to 2**63 - 1")
-        return record, _Job(_record_prompt(record), generator.profile(given), _seed(own_seed))
+        job = _Job(_record_prompt(record), generator.profile(given), _seed(own_seed))
     except PrefcliError as error:
-        kept = {name: value for name, value in record.items() if name != "response"}
-        return {**kept, "error": f"line {number}: {error.message}"}, None
+        record.pop("response", None)
+        return {**record, "error": f"line {number}: {error.message}"}, None
+    record.pop("error", None)  # what an earlier run said of this record
+    return record, job
 
 
 def _record_prompt(record: Mapping[str, Any]) -> Prompt:
