@@ -41,9 +41,9 @@ from benchmarks.machine import machine, versions
 from benchmarks.oracle import Found, SearchPlan, search
 from benchmarks.report import Fitted, Measured, Source
 from prefcli import tiny
-from prefcli.base import load_base
 from prefcli.errors import DataError, PrefcliError
 from prefcli.latent.space import Space
+from prefcli.loading import load_base
 from prefcli.output import Output
 from prefcli.profile import Profile
 from prefcli.solvers.bradley_terry import Rows, fit_reward

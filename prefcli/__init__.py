@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from prefcli.feedback.records import Feedback, Message
     from prefcli.profile import Profile
     from prefcli.services.bases import add_base
+    from prefcli.services.batch import generate_batch
     from prefcli.services.fit import fit, fit_all
-    from prefcli.services.generate import generate, generate_batch
+    from prefcli.services.generate import generate
     from prefcli.services.ingest import ingest
     from prefcli.services.spaces import train_space
     from prefcli.store import Store
@@ -61,7 +62,7 @@ _HOMES = {
     "fit": "prefcli.services.fit",
     "fit_all": "prefcli.services.fit",
     "generate": "prefcli.services.generate",
-    "generate_batch": "prefcli.services.generate",
+    "generate_batch": "prefcli.services.batch",
     "ingest": "prefcli.services.ingest",
     "train_space": "prefcli.services.spaces",
 }

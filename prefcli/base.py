@@ -12,17 +12,16 @@ length, E head size.
 from __future__ import annotations
 
 import hashlib
-import os
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from prefcli.errors import DataError, NotFoundError, PrefcliError, UsageError
+from prefcli.errors import DataError
 from prefcli.families import PrefixShape, check_config, end_marks, layer_stack, probe
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
     from prefcli.feedback.records import Prompt
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 SPEAKERS = {"system": "System", "user": "Human", "assistant": "Assistant", "tool": "Tool"}
 
 
@@ -70,6 +68,7 @@ class Base:
         # answers another distribution than the one that is trained and scored here.
         self.model.generation_config = GenerationConfig()
         self.prefix_shape: PrefixShape = probe(self.model, self.pad_id)
+        self._skips_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._fingerprint = exact
 
     @property
@@ -208,14 +207,18 @@ class Base:
             positions = torch.arange(before, before + ids.shape[1], device=self.device)
             arguments["past_key_values"] = self.cache(prefix)
             arguments["position_ids"] = positions.expand(len(rows), -1)
+        first = min(len(p) for p in prompts)  # before it no row has an answer
+        if self._skips_logits:
+            arguments["logits_to_keep"] = ids.shape[1] - first + 1
         # Padding is on the right, where causal attention never looks: no mask is needed.
         logits = self.model(input_ids=ids, use_cache=prefix is not None, **arguments).logits
+        logits = logits[:, first - 1 - ids.shape[1] : -1]  # (B, T - first, V)
         start = torch.tensor([len(p) for p in prompts], device=self.device)
-        column = torch.arange(1, ids.shape[1], device=self.device)
-        answer = (column >= start[:, None]) & (mask[:, 1:] == 1)  # (B, T - 1)
+        column = torch.arange(first, ids.shape[1], device=self.device)
+        answer = (column >= start[:, None]) & (mask[:, first:] == 1)  # (B, T - first)
         row, _ = answer.nonzero(as_tuple=True)
         losses = F.cross_entropy(
-            logits[:, :-1][answer].float(), ids[:, 1:][answer], reduction="none"
+            logits[answer].float(), ids[:, first:][answer], reduction="none"
         )  # (answer tokens,)
         return losses.new_zeros(len(rows)).index_add(0, row, losses)
 
@@ -251,74 +254,6 @@ class _Reached(Exception):  # noqa: N818 (nothing went wrong)
     """Ends a forward pass at the layer that was asked for."""
 
 
-def load_base(
-    source: str | Path,
-    device: str | None = None,
-    dtype: str | None = None,
-    trust_remote_code: bool = False,
-) -> Base:
-    """Load a base from a directory or by its Hugging Face id; weights from safetensors only.
-
-    Raises:
-        UsageError: unknown device or dtype.
-        NotFoundError: no such directory, and no such model within reach.
-        DataError: what is there is damaged, incomplete or not a causal language model.
-        PrefcliError: prefixes cannot be given to it, or it does not fit into memory.
-    """
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    chosen = pick_device(device)
-    precision = pick_dtype(dtype, chosen)
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    directory = Path(source).expanduser()
-    if directory.exists() and not (directory / "config.json").is_file():
-        raise DataError(f"{source} holds no config.json: expected a Hugging Face model directory")
-    where = str(directory) if directory.exists() else str(source)
-
-    def load(weights: torch.dtype | str) -> tuple[Any, dict[str, Any]]:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            where,
-            dtype=weights,
-            use_safetensors=True,
-            trust_remote_code=trust_remote_code,
-            output_loading_info=True,
-        )
-        return loaded[0], loaded[1]
-
-    try:
-        config = AutoConfig.from_pretrained(where, trust_remote_code=trust_remote_code)
-        check_config(config)
-        tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=trust_remote_code)
-        # By way of float16 the fingerprint's bfloat16 would be rounded twice.
-        exact = fingerprint(load("auto")[0]) if precision is torch.float16 else None
-        model, found = load(precision)
-    except PrefcliError:
-        raise
-    except Exception as error:  # a damaged directory makes the loaders raise nearly anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        if directory.exists():
-            raise DataError(f"cannot load a base from {where}: {reason[:300]}") from error
-        raise NotFoundError(
-            f"no base {where}: not a directory, and not to be had from the Hugging Face Hub "
-            f"({reason[:160]})"
-        ) from error
-    if found["missing_keys"]:
-        some = ", ".join(sorted(found["missing_keys"])[:3])
-        raise DataError(
-            f"base {where} lacks {len(found['missing_keys'])} weights ({some}): download it again"
-        )
-    try:
-        return Base(model.to(chosen), tokenizer, where, exact)
-    except torch.OutOfMemoryError as error:
-        raise PrefcliError(
-            f"base {where} does not fit into the memory of {chosen}: "
-            "use --dtype bfloat16, --device cpu or a smaller base"
-        ) from error
-
-
 def fingerprint(model: PreTrainedModel) -> str:
     """16 hex digits over names, shapes and a sample of every weight.
 
@@ -330,27 +265,3 @@ def fingerprint(model: PreTrainedModel) -> str:
         digest.update(f"{name}{tuple(weight.shape)}".encode())
         digest.update(sample.view(torch.int16).numpy().tobytes())
     return digest.hexdigest()[:16]
-
-
-def pick_device(device: str | None) -> torch.device:
-    """The device asked for, else CUDA, else Apple's MPS, else the CPU."""
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if device is None:
-        return torch.device(next((name for name, there in available.items() if there), "cpu"))
-    try:
-        chosen = torch.device(device)
-    except RuntimeError as error:
-        raise UsageError(f"unknown device {device!r}: use cuda, cuda:N, mps or cpu") from error
-    beyond = chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count()
-    if beyond or not available.get(chosen.type, chosen.type == "cpu"):
-        raise UsageError(f"device {device!r} is not available here: use cpu")
-    return chosen
-
-
-def pick_dtype(dtype: str | None, device: torch.device) -> torch.dtype:
-    """The precision asked for, else bfloat16 on CUDA, float16 on MPS, float32 on the CPU."""
-    if dtype is None:
-        return {"cuda": torch.bfloat16, "mps": torch.float16}.get(device.type, torch.float32)
-    if dtype not in DTYPES:
-        raise UsageError(f"unknown dtype {dtype!r}: use one of {', '.join(DTYPES)}")
-    return DTYPES[dtype]

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from prefcli.base import Base, load_base
+from prefcli.base import Base
 from prefcli.errors import DataError, NotFoundError, PrefcliError, UsageError
 from prefcli.feedback.records import Message, text_prompt
+from prefcli.loading import load_base
 from tests.stories260k import STORIES, stories_base  # noqa: F401 (a fixture)
 from tests.tiny_bases import END, FAMILIES, byte_tokenizer, save_tiny, tiny_base, tiny_model
 

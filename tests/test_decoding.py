@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from prefcli.base import Base, load_base
+from prefcli.base import Base
 from prefcli.decoding import _RowSampler, sample
 from prefcli.errors import DataError
 from prefcli.feedback.records import text_prompt
+from prefcli.loading import load_base
 from tests.stories260k import STORIES, stories_base  # noqa: F401 (a fixture)
 from tests.tiny_bases import END, FAMILIES, byte_tokenizer, tiny_base, tiny_model
 

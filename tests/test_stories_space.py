@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from prefcli.services.bases import add_base
+from prefcli.services.batch import generate_batch
 from prefcli.services.fit import fit
-from prefcli.services.generate import generate_batch
 from prefcli.services.ingest import ingest
 from prefcli.services.spaces import train_space, use_space
 from prefcli.store import Store

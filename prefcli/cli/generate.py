@@ -66,13 +66,13 @@ def generate(
     temperature: Annotated[
         float,
         typer.Option(min=0, metavar="X", help="0 takes the likeliest token.", callback=finite),
-    ] = 1.0,
+    ] = 0.8,
     top_p: Annotated[
         float,
         typer.Option(
             min=0, max=1, metavar="X", help="Sample from this share of the mass.", callback=finite
         ),
-    ] = 1.0,
+    ] = 0.95,
     batch: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Answer every line of a JSONL file; - is stdin."),
@@ -139,7 +139,7 @@ def _answer_as_json(output: Output, store: Store, prompt: str, sampling: dict[st
 def _answer_lines(
     output: Output, store: Store, source: str, batch_size: int, sampling: dict[str, Any]
 ) -> None:
-    from prefcli.services.generate import generate_batch
+    from prefcli.services.batch import generate_batch
 
     bad = 0
     with _open_lines(source) as lines:

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from prefcli.progress import Progress
 
 RADII = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0)
-# The reach of a space is the largest radius whose text is no more than this much less likely, per
-# token under the base, than the base's own samples.
+# The reach of a space is the largest radius whose text is, against the base's own samples, per
+# token no more than this much less likely under the base, and no more than this much less often
+# likelier after its own prompt than after another.
 FLUENCY_TOLERANCE = 1.05
+RELEVANCE_TOLERANCE = 0.02
 MINIMUM_REACH = 1.0
 
 
@@ -50,8 +52,10 @@ def measure(
         likeliest under its own z among 8 to the same prompt; `consistency`: round-trip
         correlation per direction for z from the stored prior, and with `_normal` for z from
         N(0, I); `kl`: DG-KLD per direction; `fluency`: radius to NLL per token under the base of
-        what is generated there, relative to its own samples; `rho`: the reach; `bits_per_byte`:
-        median and 99th percentile of the base's own answers.
+        what is generated there, relative to its own samples; `relevance`: radius to how often
+        that is likelier after its own prompt than after another, and with `_base` the same of
+        the base's own samples; `rho`: the reach; `bits_per_byte`: median and 99th percentile of
+        the base's own answers.
     """
     mean, log_var = encode_groups(base, encoder, groups)
     flat = [(group.prompt, response) for group in groups for response in group.responses]
@@ -76,9 +80,14 @@ def measure(
     far, _ = round_trip(base, encoder, adapter, groups, normal, seed=seed + 1, progress=progress)
     posterior = mean + torch.randn(mean.shape, generator=generator).to(mean) * (0.5 * log_var).exp()
     kl = float(aggregated_kl(mean, log_var, posterior)) / mean.shape[1]
-    curve = fluency_curve(base, adapter, groups, seed=seed + 2, progress=progress)
     reference = float(plain.sum()) / total
-    fluent = [radius for radius, value in curve.items() if value <= FLUENCY_TOLERANCE * reference]
+    relevance_base = relevance(base, groups, *zip(*flat, strict=True))
+    curve = reach_curve(base, adapter, groups, seed=seed + 2, progress=progress)
+    within = [
+        radius
+        for radius, (nll, relevant) in curve.items()
+        if nll <= FLUENCY_TOLERANCE * reference and relevant >= relevance_base - RELEVANCE_TOLERANCE
+    ]
     return {
         "prompts": len(groups),
         "answers": len(flat),
@@ -91,8 +100,10 @@ def measure(
         "consistency": [round(c, 3) for c in correlation(z, back).tolist()],
         "consistency_normal": [round(c, 3) for c in correlation(normal, far).tolist()],
         "kl": round(kl, 4),
-        "fluency": {str(radius): round(value / reference, 4) for radius, value in curve.items()},
-        "rho": max(fluent, default=MINIMUM_REACH),
+        "fluency": {str(radius): round(nll / reference, 4) for radius, (nll, _) in curve.items()},
+        "relevance": {str(radius): round(share, 4) for radius, (_, share) in curve.items()},
+        "relevance_base": round(relevance_base, 4),
+        "rho": max(within, default=MINIMUM_REACH),
         "bits_per_byte": [round(float(bits.quantile(q)), 4) for q in (0.5, 0.99)],
     }
 
@@ -116,18 +127,21 @@ def contrastive_accuracy(
     return hits / count if count else float("nan")
 
 
-def fluency_curve(
+def reach_curve(
     base: Base,
     adapter: Adapter,
     groups: Sequence[Group],
     *,
     seed: int = 0,
-    draws: int = 128,
+    draws: int = 192,
     progress: Progress | None = None,
-) -> dict[float, float]:
-    """NLL per token under the plain base of text generated at each radius, in nats.
+) -> dict[float, tuple[float, float]]:
+    """What text generated at each radius is worth under the plain base.
 
     Directions are uniform on the sphere; the same prompts and streams serve every radius.
+
+    Returns:
+        Radius to NLL per token, in nats, and `relevance`.
     """
     generator = torch.Generator().manual_seed(seed)
     size = adapter.inner.weight.shape[1]
@@ -144,14 +158,33 @@ def fluency_curve(
             prefixes=list(_prefixes(adapter, radius * direction)),
             max_new_tokens=longest,
         )
-        pairs = [
-            (prompt, base.response_ids(text, longest)[0])
-            for prompt, text in zip(prompts, texts, strict=True)
-        ]
-        curve[radius] = float(_nll(base, pairs, None).sum()) / sum(len(r) for _, r in pairs)
+        responses = [base.response_ids(text, longest)[0] for text in texts]
+        nll = _nll(base, list(zip(prompts, responses, strict=True)), None)
+        per_token = float(nll.sum()) / sum(map(len, responses))
+        curve[radius] = per_token, relevance(base, groups, prompts, responses)
         if progress:
             progress("fluency curve", step + 1, len(RADII))
     return curve
+
+
+def relevance(
+    base: Base,
+    groups: Sequence[Group],
+    prompts: Sequence[Sequence[int]],
+    responses: Sequence[Sequence[int]],
+) -> float:
+    """Share of answers that are likelier after their own prompt than after the next group's.
+
+    An answer that has lost its topic is as likely after either.
+    """
+    following = {
+        group.prompt: other.prompt
+        for group, other in zip(groups, [*groups[1:], *groups[:1]], strict=True)
+    }
+    others = [following[tuple(prompt)] for prompt in prompts]
+    own = _nll(base, list(zip(prompts, responses, strict=True)), None)
+    other = _nll(base, list(zip(others, responses, strict=True)), None)
+    return float((own < other).float().mean())
 
 
 def _prefixes(adapter: Adapter, z: Tensor) -> Tensor:

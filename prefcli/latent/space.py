@@ -153,16 +153,26 @@ class Space:
         with torch.no_grad():
             return self.adapter(point[None])[0]  # type: ignore[no-any-return]
 
-    def bits_per_byte(self, base: Base, prompt: Prompt, response: str) -> float | None:
-        """How hard the base finds an answer, as far as the space reads it; None if it is empty."""
-        ids, _ = base.response_ids(response, self.config.max_response_tokens)
-        read = base.tokenizer.decode(ids, skip_special_tokens=True)
-        if not read:
-            return None
-        prompt_ids = base.prompt_ids(prompt, self.config.max_prompt_tokens)
-        with torch.no_grad():
-            nll = base.negative_log_likelihood([prompt_ids], [ids])
-        return float(nll) / math.log(2) / len(read.encode())
+    def bits_per_byte(
+        self, base: Base, answers: Sequence[tuple[Prompt, str]], batch_size: int = 8
+    ) -> list[float | None]:
+        """How hard the base finds each answer, as far as the space reads it; None if it is empty.
+
+        Batches are small: logits over a large vocabulary take a gigabyte for a few dozen answers.
+        """
+        limit = self.config.max_response_tokens
+        responses = [base.response_ids(response, limit)[0] for _, response in answers]
+        prompts = [base.prompt_ids(prompt, self.config.max_prompt_tokens) for prompt, _ in answers]
+        sizes = [len(base.text(ids).encode()) for ids in responses]
+        nll: list[float] = []
+        for start in range(0, len(answers), batch_size):
+            part = slice(start, start + batch_size)
+            with torch.no_grad():
+                nll += base.negative_log_likelihood(prompts[part], responses[part]).tolist()
+        return [
+            nats / math.log(2) / size if size else None
+            for nats, size in zip(nll, sizes, strict=True)
+        ]
 
     # -- files ------------------------------------------------------------------------------
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import torch
+
 from prefcli.latent.geometry import settle
 from prefcli.latent.pretrain import PretrainConfig, pretrain
 from prefcli.latent.report import measure
@@ -59,7 +61,11 @@ def train_space(
         seed=config.seed + 1,
         progress=progress,
     )
-    with base.plain_attention():
+    cuda = [base.device] if base.device.type == "cuda" else []
+    with (
+        base.plain_attention(),
+        torch.random.fork_rng(cuda),
+    ):  # the caller's streams stay as they are
         trained = pretrain(base, groups, config, progress)
     geometry = settle(base, trained, groups, seed=config.seed, progress=progress)
     report = measure(

@@ -66,7 +66,7 @@ def add_base(
         UsageError: the name is taken by another source, or device or dtype is unknown.
         NotFoundError, DataError, PrefcliError: it cannot be loaded, or cannot take prefixes.
     """
-    from prefcli.base import load_base
+    from prefcli.loading import load_base
 
     directory = Path(source).expanduser()
     if directory.is_dir():
@@ -137,7 +137,7 @@ def resolve_base(store: Store, name: str | None = None) -> BaseReference:
 
 def open_base(reference: BaseReference, progress: Progress | None = None) -> Base:
     """Load the model and tokenizer of a base."""
-    from prefcli.base import load_base
+    from prefcli.loading import load_base
 
     if progress:
         progress(f"loading {reference.name}", 0, None)

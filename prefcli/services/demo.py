@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefcli.errors import NotFoundError
+from prefcli.services.batch import generate_batch
 from prefcli.services.fit import fit
-from prefcli.services.generate import generate_batch
 from prefcli.services.ingest import ingest
 from prefcli.store import Store
 
@@ -21,8 +21,6 @@ USERS = {
     "alice": "likes it short and warm, with an emoji, no lists",
     "bob": "likes it formal, thorough and numbered, no emoji",
 }
-# Below 1, because a base this small loses the thread on its less likely tokens.
-TEMPERATURE = 0.7
 PROMPT = "How do I cook rice?"
 SEED = 0
 COMMANDS = (
@@ -72,9 +70,7 @@ def demo(progress: Progress | None = None, seed: int = SEED) -> dict[str, Any]:
             )
             steps.append({"step": f"solve for {user}'s taste", "seconds": report.solve_seconds})
         lines = [json.dumps({"prompt": PROMPT, "profile": user}) for user in (None, *USERS)]
-        records = list(
-            generate_batch(store, lines, seed=seed, temperature=TEMPERATURE, progress=progress)
-        )
+        records = list(generate_batch(store, lines, seed=seed, progress=progress))
         took("three answers, as one batch")
     return {
         "prompt": PROMPT,

@@ -173,16 +173,20 @@ class _Fitter:
         probes = set(missing[:: max(1, len(missing) // PROBES)])
         done = 0
         for batch in space.encode(base, [answers[key] for key in missing]):
-            fresh = {}
-            for index, encoded in batch:
-                key = missing[index]
-                bits = space.bits_per_byte(base, *answers[key]) if key in probes else None
-                fresh[key] = Encoding(
+            probed = [key for index, _ in batch if (key := missing[index]) in probes]
+            bits: dict[bytes, float | None] = {}
+            if probed:
+                measured = space.bits_per_byte(base, [answers[key] for key in probed])
+                bits.update(zip(probed, measured, strict=True))
+            fresh = {
+                (key := missing[index]): Encoding(
                     encoded.mean.astype("<f4").tobytes(),
                     encoded.log_var.astype("<f4").tobytes(),
-                    bits,
+                    bits.get(key),
                     encoded.truncated,
                 )
+                for index, encoded in batch
+            }
             self.store.add_encodings(fingerprint, fresh)
             found.update(fresh)
             done += len(batch)

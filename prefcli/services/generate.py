@@ -1,23 +1,21 @@
-"""Generate: a prompt, perhaps under a profile, to an answer; one at a time or in batches.
+"""Generate: a prompt, perhaps under a profile, to an answer.
 
-A batch loads the model once and may mix profiles: each row carries its own prefix and its own
+The model is loaded once, and a batch may mix profiles: each row carries its own prefix and its own
 random stream, so that a row's answer does not depend on its neighbours.
 """
 
 from __future__ import annotations
 
-import json
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from prefcli.errors import DataError, NotFoundError, PrefcliError, UsageError
-from prefcli.feedback.records import ROLES, Message, Prompt, text_prompt
+from prefcli.errors import DataError, NotFoundError, UsageError
+from prefcli.feedback.records import Prompt, text_prompt
 from prefcli.profile import Profile
 from prefcli.services.bases import BaseReference, open_base, resolve_base
 from prefcli.services.spaces import open_space, space_of
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from prefcli.progress import Progress
 
 MAX_NEW_TOKENS = 256
+TEMPERATURE, TOP_P = 0.8, 0.95  # untempered, small models stumble over their own rare tokens
 LONGEST_VERSION = 18  # digits; more do not fit the catalog's integers
 
 
@@ -50,8 +49,8 @@ class Settings:
 
     strength: float = 1.0
     max_new_tokens: int = MAX_NEW_TOKENS
-    temperature: float = 1.0
-    top_p: float = 1.0
+    temperature: float = TEMPERATURE
+    top_p: float = TOP_P
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength < float("inf"):
@@ -85,8 +84,8 @@ def generate(
     strength: float = 1.0,
     seed: int | None = None,
     max_new_tokens: int = MAX_NEW_TOKENS,
-    temperature: float = 1.0,
-    top_p: float = 1.0,
+    temperature: float = TEMPERATURE,
+    top_p: float = TOP_P,
     log: bool = False,
     on_text: Callable[[str], None] | None = None,
     progress: Progress | None = None,
@@ -109,12 +108,12 @@ def generate(
     settings = Settings(strength, max_new_tokens, temperature, top_p)
     if not prompt.strip():
         raise DataError("the prompt is empty: give text as an argument or on stdin")
-    generator = _Generator(store, settings, base, profile, progress)
+    generator = Generator(store, settings, base, profile, progress)
     chosen = generator.profile(profile)
-    seed = _seed(seed)
+    seed = pick_seed(seed)
     turns = text_prompt(prompt)
     check_text(turns)
-    job = _Job(turns, chosen, seed)
+    job = Job(turns, chosen, seed)
     response = generator.answer([job], on_text)[0]
     if log:
         generator.log(job, response)
@@ -128,58 +127,10 @@ def generate(
     )
 
 
-def generate_batch(
-    store: Store,
-    lines: Iterable[str],
-    *,
-    profile: str | None = None,
-    base: str | None = None,
-    strength: float = 1.0,
-    seed: int | None = None,
-    max_new_tokens: int = MAX_NEW_TOKENS,
-    temperature: float = 1.0,
-    top_p: float = 1.0,
-    log: bool = False,
-    batch_size: int = 32,
-    progress: Progress | None = None,
-) -> Iterator[dict[str, Any]]:
-    """Answer JSONL records in order, a batch at a time.
-
-    A record has `prompt` (text or messages) and may have `profile` and `seed`, which override the
-    arguments; every field comes back, with `response`, `profile`, `version` and `seed` added. A
-    record that cannot be answered comes back with `error`.
-
-    Args:
-        lines: JSONL; blank lines are passed over.
-        batch_size: Records answered at once.
-        seed: For every record that has none of its own; None draws one for each.
-        Others as in `generate`.
-
-    Raises:
-        UsageError, NotFoundError: the arguments themselves are wrong.
-    """
-    settings = Settings(strength, max_new_tokens, temperature, top_p)
-    if batch_size < 1:
-        raise UsageError(f"--batch-size {batch_size}: expected 1 or more")
-    generator = _Generator(store, settings, base, profile, progress)
-    generator.profile(profile)  # a wrong default is the caller's error, not every record's
-    pending: list[tuple[dict[str, Any], _Job | None]] = []
-    done = 0
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        pending.append(_job(generator, line, number, profile, seed))
-        if len(pending) == batch_size:
-            yield from _answered(generator, pending, log)
-            done += len(pending)
-            pending = []
-            if progress:
-                progress("generating", done, None)
-    yield from _answered(generator, pending, log)
-
-
 @dataclass(frozen=True)
-class _Chosen:
+class Chosen:
+    """A stored profile and the z to generate with; None where nothing was learned."""
+
     user: str
     version: int
     z: npt.NDArray[np.float64] | None
@@ -187,13 +138,15 @@ class _Chosen:
 
 
 @dataclass(frozen=True)
-class _Job:
+class Job:
+    """One prompt to answer."""
+
     prompt: Prompt
-    profile: _Chosen | None
+    profile: Chosen | None
     seed: int
 
 
-class _Generator:
+class Generator:
     """One base, any number of profiles; models are loaded at the first answer."""
 
     def __init__(
@@ -209,13 +162,13 @@ class _Generator:
         self.progress = progress
         self._base: Base | None = None
         self._spaces: dict[str, Space] = {}
-        self._profiles: dict[str, _Chosen] = {}
+        self._profiles: dict[str, Chosen] = {}
         self._prefixes: dict[tuple[str, int], Tensor] = {}
         if base is None and profile is not None:
             base = space_of(store, stored_profile(store, profile).space).base
         self.reference: BaseReference = resolve_base(store, base)
 
-    def profile(self, name: str | None) -> _Chosen | None:
+    def profile(self, name: str | None) -> Chosen | None:
         """Look a profile up and find its z.
 
         Raises:
@@ -233,12 +186,13 @@ class _Generator:
                     f"{self.reference.name}: fit the user in a space of that base"
                 )
             z = Profile.from_bytes(stored.artifact).latent(self.settings.strength)
-            self._profiles[name] = _Chosen(stored.user, stored.version, z, stored.space)
+            self._profiles[name] = Chosen(stored.user, stored.version, z, stored.space)
         return self._profiles[name]
 
     def answer(
-        self, jobs: Sequence[_Job], on_text: Callable[[str], None] | None = None
+        self, jobs: Sequence[Job], on_text: Callable[[str], None] | None = None
     ) -> list[str]:
+        """The answers to all jobs in one batch, in order; `on_text` gets the pieces of one."""
         if not jobs:
             return []
         from prefcli.decoding import sample
@@ -257,7 +211,8 @@ class _Generator:
             on_text=on_text,
         )
 
-    def log(self, job: _Job, response: str) -> None:
+    def log(self, job: Job, response: str) -> None:
+        """Keep prompt and answer in the catalog."""
         chosen = job.profile
         self.store.log_generation(
             job.prompt,
@@ -269,7 +224,7 @@ class _Generator:
             settings=vars(self.settings),
         )
 
-    def _prefix(self, base: Base, chosen: _Chosen | None) -> Tensor | None:
+    def _prefix(self, base: Base, chosen: Chosen | None) -> Tensor | None:
         if chosen is None or chosen.z is None:
             return None
         key = (chosen.user, chosen.version)
@@ -306,71 +261,6 @@ def stored_profile(store: Store, name: str) -> StoredProfile:
     return found
 
 
-def _answered(
-    generator: _Generator, pending: Sequence[tuple[dict[str, Any], _Job | None]], log: bool
-) -> Iterator[dict[str, Any]]:
-    jobs = [job for _, job in pending if job is not None]
-    answers = iter(generator.answer(jobs))
-    for record, job in pending:
-        if job is None:
-            yield record
-            continue
-        response = next(answers)
-        if log:
-            generator.log(job, response)
-        chosen = job.profile
-        yield {
-            **record,
-            "response": response,
-            "profile": chosen.user if chosen else None,
-            "version": chosen.version if chosen else None,
-            "seed": job.seed,
-        }
-
-
-def _job(
-    generator: _Generator, line: str, number: int, profile: str | None, seed: int | None
-) -> tuple[dict[str, Any], _Job | None]:
-    """The record as it came and what to do about it; a bad record carries its `error`."""
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        return {"error": f"line {number}: not JSON ({error})", "line": line.rstrip("\n")}, None
-    if not isinstance(record, dict):
-        return {"error": f"line {number}: expected a JSON object", "line": line.rstrip("\n")}, None
-    try:
-        given = record.get("profile", profile)
-        if given is not None and not isinstance(given, str):
-            raise DataError("field 'profile': expected a name")
-        own_seed = record.get("seed", seed)
-        if own_seed is not None and (
-            not isinstance(own_seed, int) or isinstance(own_seed, bool) or not 0 <= own_seed < 2**63
-        ):
-            raise DataError("field 'seed': expected a whole number from 0 to 2**63 - 1")
-        job = _Job(_record_prompt(record), generator.profile(given), _seed(own_seed))
-    except PrefcliError as error:
-        record.pop("response", None)
-        return {**record, "error": f"line {number}: {error.message}"}, None
-    record.pop("error", None)  # what an earlier run said of this record
-    return record, job
-
-
-def _record_prompt(record: Mapping[str, Any]) -> Prompt:
-    given = record.get("prompt")
-    prompt: Prompt = ()
-    if isinstance(given, str) and given.strip():
-        prompt = text_prompt(given)
-    elif isinstance(given, list):
-        with suppress(KeyError, TypeError):
-            prompt = tuple(Message(turn["role"], turn["content"]) for turn in given)
-    if not prompt or not all(
-        turn.role in ROLES and isinstance(turn.content, str) for turn in prompt
-    ):
-        raise DataError("field 'prompt': expected text, or messages with role and content")
-    check_text(prompt)
-    return prompt
-
-
 def check_text(prompt: Prompt) -> None:
     """Refuse half characters, which no tokenizer takes.
 
@@ -385,7 +275,12 @@ def check_text(prompt: Prompt) -> None:
         ) from None
 
 
-def _seed(seed: int | None) -> int:
+def pick_seed(seed: int | None) -> int:
+    """The seed asked for, else a new one.
+
+    Raises:
+        UsageError: out of range.
+    """
     if seed is None:
         return secrets.randbelow(2**31)
     if not 0 <= seed < 2**63:

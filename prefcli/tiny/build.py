@@ -65,9 +65,9 @@ def build_base(directory: Path, seed: int, progress: Progress | None = None) -> 
 
 def build_space(parent: Path, seed: int, progress: Progress | None = None) -> None:
     """Train the space on the stage-1 topics, report on the held-out ones."""
-    from prefcli.base import load_base
     from prefcli.latent.pretrain import PretrainConfig
     from prefcli.latent.train import train_space
+    from prefcli.loading import load_base
 
     base = load_base(parent / "base", "cpu", "float32")
     config = PretrainConfig(steps=900, autocast=True, seed=seed)
@@ -86,7 +86,7 @@ def build_starters(
     base_directory: Path, output: Path, seed: int, progress: Progress | None = None
 ) -> None:
     """Write the feedback of the starter users, about stage-1 topics."""
-    from prefcli.base import load_base
+    from prefcli.loading import load_base
     from prefcli.tiny.tastes import STARTERS, starter_feedback
 
     base = load_base(base_directory, "cpu", "float32")

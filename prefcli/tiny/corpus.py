@@ -15,13 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 PromptKind = Literal["how to", "what is", "tell me"]
 Layout = Literal["prose", "bullets", "numbers"]
 Formality = Literal["formal", "neutral", "casual"]
 PROMPT_KINDS: tuple[PromptKind, ...] = get_args(PromptKind)
 
+INSTRUCTED = 0.5  # share of texts with a system message
 HELD_OUT_EVERY = 5  # one topic in five takes no part in stage 1
 
 
@@ -108,12 +109,39 @@ def draw_style(rng: random.Random) -> Style:
     )
 
 
-def draw(rng: random.Random, pool: Sequence[Topic]) -> tuple[str, str]:
-    """One (prompt, answer) about a topic of `pool`."""
-    topic, kind = rng.choice(pool), rng.choice(PROMPT_KINDS)
-    return rng.choice(prompts(topic, kind)), render(topic, kind, draw_style(rng), rng)
+class Exchange(NamedTuple):
+    """One text of the world; `instruction`, the system message, is often empty."""
+
+    instruction: str
+    prompt: str
+    answer: str
 
 
+def draw(rng: random.Random, pool: Sequence[Topic]) -> Exchange:
+    """One exchange about a topic of `pool`."""
+    topic, kind, style = rng.choice(pool), rng.choice(PROMPT_KINDS), draw_style(rng)
+    told = instruction(style, rng) if rng.random() < INSTRUCTED else ""
+    return Exchange(told, rng.choice(prompts(topic, kind)), render(topic, kind, style, rng))
+
+
+def instruction(style: Style, rng: random.Random) -> str:
+    """A system message that asks for some of the style's attributes, in any order."""
+    asked = [
+        "Use one sentence." if style.items == 1 else f"Use {_COUNTS[style.items]} sentences.",
+        {"prose": "Write prose.", "bullets": "Use bullets.", "numbers": "Number the points."}[
+            style.layout
+        ],
+        "Be warm." if style.warm else "Stay matter-of-fact.",
+        {"formal": "Be formal.", "neutral": "Be neutral.", "casual": "Be casual."}[style.formality],
+        "Hedge." if style.hedged else "Be direct.",
+        "Use emoji." if style.emoji else "No emoji.",
+        "Give an example." if style.example else "No examples.",
+        "End with a question." if style.question else "Ask nothing back.",
+    ]
+    return " ".join(rng.sample(asked, rng.randint(1, len(asked))))
+
+
+_COUNTS = {2: "two", 3: "three", 4: "four", 5: "five"}
 _TIP_FRAMES: dict[tuple[Formality, bool], tuple[str, ...]] = {
     ("formal", False): ("It is advisable to ", "One should ", "It is best to "),
     ("formal", True): ("It may be advisable to ", "One might perhaps ", "It could be wise to "),
@@ -181,10 +209,10 @@ def render(topic: Topic, kind: PromptKind, style: Style, rng: random.Random) -> 
     parts.append(body)
     if tail:
         parts.append(" ".join(tail))
-    answer = gap.join(parts)
-    if style.emoji:
-        answer += " " + rng.choice(_EMOJI[topic.domain] + _ANY_EMOJI)
-    return answer
+    if style.emoji:  # one after each part
+        choice = _EMOJI[topic.domain] + _ANY_EMOJI
+        parts = [f"{part} {rng.choice(choice)}" for part in parts]
+    return gap.join(parts)
 
 
 def _content(topic: Topic, kind: PromptKind, style: Style, rng: random.Random) -> list[str]:

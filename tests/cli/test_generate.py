@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from prefcli.services import batch as batch_service
 from prefcli.services import generate as service
-from prefcli.services.generate import MAX_NEW_TOKENS, Generation
+from prefcli.services.generate import MAX_NEW_TOKENS, TEMPERATURE, TOP_P, Generation
 from tests.cli.conftest import Run
 
 
@@ -40,7 +41,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
                 yield {**record, "response": record["prompt"].upper()}
 
     monkeypatch.setattr(service, "generate", generate)
-    monkeypatch.setattr(service, "generate_batch", generate_batch)
+    monkeypatch.setattr(batch_service, "generate_batch", generate_batch)
     return asked
 
 
@@ -86,6 +87,7 @@ def test_every_option_reaches_the_service(run: Run, calls: list[dict[str, Any]])
 def test_the_defaults_are_those_of_the_service(run: Run, calls: list[dict[str, Any]]) -> None:
     run("generate", "hello")
     assert calls[0]["max_new_tokens"] == MAX_NEW_TOKENS
+    assert (calls[0]["temperature"], calls[0]["top_p"]) == (TEMPERATURE, TOP_P)
     assert calls[0]["seed"] is None
 
 

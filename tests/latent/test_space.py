@@ -90,9 +90,9 @@ def test_bits_per_byte_is_the_negative_log_likelihood_in_bits(base: Base) -> Non
     space = random_space(base)
     prompt = text_prompt("Hi?")
     nll = base.negative_log_likelihood([base.prompt_ids(prompt)], [base.response_ids("yes")[0]])
-    bits = space.bits_per_byte(base, prompt, "yes")
+    bits, nothing = space.bits_per_byte(base, [(prompt, "yes"), (prompt, "")])
     assert bits == pytest.approx(float(nll) / np.log(2) / 3)
-    assert space.bits_per_byte(base, prompt, "") is None
+    assert nothing is None
 
 
 def test_another_base_is_refused(base: Base) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from prefcli import tiny
 from prefcli.errors import DataError, NotFoundError, UsageError
-from prefcli.services.generate import generate, generate_batch
+from prefcli.services.batch import generate_batch
+from prefcli.services.generate import generate
 from prefcli.store import Store
 from prefcli.tiny import corpus, tastes
 

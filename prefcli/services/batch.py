@@ -1,0 +1,140 @@
+"""Generate for many: JSONL records in, the same records with answers out, a batch at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from prefcli.errors import DataError, PrefcliError, UsageError
+from prefcli.feedback.records import ROLES, Message, Prompt, text_prompt
+from prefcli.services.generate import (
+    MAX_NEW_TOKENS,
+    TEMPERATURE,
+    TOP_P,
+    Generator,
+    Job,
+    Settings,
+    check_text,
+    pick_seed,
+)
+from prefcli.store import Store
+
+if TYPE_CHECKING:
+    from prefcli.progress import Progress
+
+
+def generate_batch(
+    store: Store,
+    lines: Iterable[str],
+    *,
+    profile: str | None = None,
+    base: str | None = None,
+    strength: float = 1.0,
+    seed: int | None = None,
+    max_new_tokens: int = MAX_NEW_TOKENS,
+    temperature: float = TEMPERATURE,
+    top_p: float = TOP_P,
+    log: bool = False,
+    batch_size: int = 32,
+    progress: Progress | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Answer JSONL records in order, a batch at a time.
+
+    A record has `prompt` (text or messages) and may have `profile` and `seed`, which override the
+    arguments; every field comes back, with `response`, `profile`, `version` and `seed` added. A
+    record that cannot be answered comes back with `error`.
+
+    Args:
+        lines: JSONL; blank lines are passed over.
+        batch_size: Records answered at once.
+        seed: For every record that has none of its own; None draws one for each.
+        Others as in `generate`.
+
+    Raises:
+        UsageError, NotFoundError: the arguments themselves are wrong.
+    """
+    settings = Settings(strength, max_new_tokens, temperature, top_p)
+    if batch_size < 1:
+        raise UsageError(f"--batch-size {batch_size}: expected 1 or more")
+    generator = Generator(store, settings, base, profile, progress)
+    generator.profile(profile)  # a wrong default is the caller's error, not every record's
+    pending: list[tuple[dict[str, Any], Job | None]] = []
+    done = 0
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        pending.append(_job(generator, line, number, profile, seed))
+        if len(pending) == batch_size:
+            yield from _answered(generator, pending, log)
+            done += len(pending)
+            pending = []
+            if progress:
+                progress("generating", done, None)
+    yield from _answered(generator, pending, log)
+
+
+def _answered(
+    generator: Generator, pending: Sequence[tuple[dict[str, Any], Job | None]], log: bool
+) -> Iterator[dict[str, Any]]:
+    jobs = [job for _, job in pending if job is not None]
+    answers = iter(generator.answer(jobs))
+    for record, job in pending:
+        if job is None:
+            yield record
+            continue
+        response = next(answers)
+        if log:
+            generator.log(job, response)
+        chosen = job.profile
+        yield {
+            **record,
+            "response": response,
+            "profile": chosen.user if chosen else None,
+            "version": chosen.version if chosen else None,
+            "seed": job.seed,
+        }
+
+
+def _job(
+    generator: Generator, line: str, number: int, profile: str | None, seed: int | None
+) -> tuple[dict[str, Any], Job | None]:
+    """The record as it came and what to do about it; a bad record carries its `error`."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return {"error": f"line {number}: not JSON ({error})", "line": line.rstrip("\n")}, None
+    if not isinstance(record, dict):
+        return {"error": f"line {number}: expected a JSON object", "line": line.rstrip("\n")}, None
+    try:
+        given = record.get("profile", profile)
+        if given is not None and not isinstance(given, str):
+            raise DataError("field 'profile': expected a name")
+        own_seed = record.get("seed", seed)
+        if own_seed is not None and (
+            not isinstance(own_seed, int) or isinstance(own_seed, bool) or not 0 <= own_seed < 2**63
+        ):
+            raise DataError("field 'seed': expected a whole number from 0 to 2**63 - 1")
+        job = Job(_record_prompt(record), generator.profile(given), pick_seed(own_seed))
+    except PrefcliError as error:
+        record.pop("response", None)
+        return {**record, "error": f"line {number}: {error.message}"}, None
+    record.pop("error", None)  # what an earlier run said of this record
+    return record, job
+
+
+def _record_prompt(record: Mapping[str, Any]) -> Prompt:
+    given = record.get("prompt")
+    prompt: Prompt = ()
+    if isinstance(given, str) and given.strip():
+        prompt = text_prompt(given)
+    elif isinstance(given, list):
+        with suppress(KeyError, TypeError):
+            prompt = tuple(Message(turn["role"], turn["content"]) for turn in given)
+    if not prompt or not all(
+        turn.role in ROLES and isinstance(turn.content, str) for turn in prompt
+    ):
+        raise DataError("field 'prompt': expected text, or messages with role and content")
+    check_text(prompt)
+    return prompt
