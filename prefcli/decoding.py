@@ -22,6 +22,9 @@ from prefcli.memory import roomy_cache
 if TYPE_CHECKING:
     from prefcli.base import Base
 
+# Below this temperature logits that differ at all differ by more than float32 can hold, or chance
+# can tell: the likeliest token is taken.
+COLDEST = 1e-4
 _BYTE = re.compile("<0x[0-9A-F]{2}>")
 
 
@@ -45,7 +48,7 @@ def sample(
         prefixes: B prefixes (L, 2, H, P, E), or None for the plain base.
         max_new_tokens: Upper bound on each answer; what the longest prompt of the batch leaves
             of the base's context bounds it too.
-        temperature: Divides the logits; 0 takes the likeliest token.
+        temperature: Divides the logits; 0, as anything below `COLDEST`, takes the likeliest token.
         top_p: Keeps the smallest set of tokens of at least this probability.
         on_text: Called with each piece of the answer as it comes; for a batch of one.
 
@@ -53,7 +56,7 @@ def sample(
         B answers, without the end mark.
 
     Raises:
-        DataError: a prompt fills the base's context.
+        DataError: a prompt fills the base's context, or a logit is not a finite number.
     """
     from transformers import GenerationConfig, LogitsProcessorList
     from transformers.generation.logits_process import TemperatureLogitsWarper, TopPLogitsWarper
@@ -78,8 +81,8 @@ def sample(
         "past_key_values": roomy_cache(base.prefix_shape.layers, span, prefix)
     }
 
-    chain: list[Any] = []
-    if temperature > 0:
+    chain: list[Any] = [_check_logits]
+    if temperature >= COLDEST:
         if temperature != 1.0:
             chain.append(TemperatureLogitsWarper(temperature))
         if top_p < 1.0:
@@ -105,6 +108,22 @@ def sample(
         end = next((i for i, token in enumerate(row) if token in base.stop_ids), len(row))
         answers.append(base.text(row[:end]))
     return answers
+
+
+def _check_logits(_: Tensor, scores: Tensor) -> Tensor:
+    """A logits processor that stops where the model's arithmetic broke down.
+
+    A logit of minus infinity is one that the model rules out; a row of nothing else is broken.
+
+    Raises:
+        DataError: a row holds NaN, plus infinity, or minus infinity alone.
+    """
+    if not scores.amax(-1).isfinite().all():  # (B, V) to (B,); NaN is the largest of all
+        raise DataError(
+            "the base computes numbers that are not finite: lower --strength, or register the "
+            "base again with --dtype float32"
+        )
+    return scores
 
 
 class _RowSampler:

@@ -1,8 +1,15 @@
-"""Load a base from a directory or from the Hugging Face Hub, on the device that is there."""
+"""Load a base from a directory or from the Hugging Face Hub, on the device that is there.
+
+A damaged directory makes the libraries raise nearly anything, so loading goes in three steps, and
+whatever fails in one of them is told as what that step needs, with the next thing to do.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +20,13 @@ from prefcli.errors import DataError, NotFoundError, PrefcliError, UsageError
 from prefcli.families import check_config
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+PICKLES = (".bin", ".pt", ".pth", ".ckpt")
+LONGEST_REASON = 160  # characters of a library's own words
+REMEDIES = {
+    "config.json": "copy it again, or update transformers if it is of a newer model",
+    "tokenizer": "copy the tokenizer's files again, and install what it needs to be read",
+    "weights": "copy or download the model again; weights are read from safetensors only",
+}
 
 
 def load_base(
@@ -33,14 +47,14 @@ def load_base(
     chosen = pick_device(device)
     precision = pick_dtype(dtype, chosen)
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
+    from transformers.utils import logging as transformers_logging
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    directory = Path(source).expanduser()
-    if directory.exists() and not (directory / "config.json").is_file():
-        raise DataError(f"{source} holds no config.json: expected a Hugging Face model directory")
-    where = str(directory) if directory.exists() else str(source)
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    directory = local_path(source)
+    if directory:
+        _check_files(directory)
+    where = str(directory or source)
 
     def load(weights: torch.dtype | str) -> tuple[Any, dict[str, Any]]:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -52,23 +66,16 @@ def load_base(
         )
         return loaded[0], loaded[1]
 
-    try:
-        config = AutoConfig.from_pretrained(where, trust_remote_code=trust_remote_code)
+    with _quiet():
+        with _step(where, "config.json", hub=not directory):
+            config = AutoConfig.from_pretrained(where, trust_remote_code=trust_remote_code)
         check_config(config)
-        tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=trust_remote_code)
-        # By way of float16 the fingerprint's bfloat16 would be rounded twice.
-        exact = fingerprint(load("auto")[0]) if precision is torch.float16 else None
-        model, found = load(precision)
-    except PrefcliError:
-        raise
-    except Exception as error:  # a damaged directory makes the loaders raise nearly anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        if directory.exists():
-            raise DataError(f"cannot load a base from {where}: {reason[:300]}") from error
-        raise NotFoundError(
-            f"no base {where}: not a directory, and not to be had from the Hugging Face Hub "
-            f"({reason[:160]})"
-        ) from error
+        with _step(where, "tokenizer"):
+            tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=trust_remote_code)
+        with _step(where, "weights"):
+            # By way of float16 the fingerprint's bfloat16 would be rounded twice.
+            exact = fingerprint(load("auto")[0]) if precision is torch.float16 else None
+            model, found = load(precision)
     if found["missing_keys"]:
         some = ", ".join(sorted(found["missing_keys"])[:3])
         raise DataError(
@@ -83,6 +90,91 @@ def load_base(
         ) from error
 
 
+def local_path(source: str | Path) -> Path | None:
+    """The path that `source` names, None if nothing is there: it may be a Hugging Face id."""
+    try:
+        path = Path(source).expanduser()
+        return path if path.exists() else None
+    except (OSError, RuntimeError, ValueError):  # too long, ~ of nobody, a NUL
+        return None
+
+
+def _check_files(directory: Path) -> None:
+    """Refuse what is no model directory, and one whose weights are pickles.
+
+    Raises:
+        DataError: see above.
+    """
+    if not (directory / "config.json").is_file():
+        raise DataError(
+            f"{directory} holds no config.json: give a Hugging Face model directory, with "
+            "config.json, the tokenizer's files and weights in safetensors"
+        )
+    pickles = sorted(path.name for end in PICKLES for path in directory.glob(f"*{end}"))
+    if pickles and not any(directory.glob("*.safetensors")):
+        raise DataError(
+            f"{directory} holds pickled weights only ({pickles[0]}), which may run code when they "
+            "are read: weights are read from safetensors only, so download the model's "
+            "safetensors, or convert it with transformers' save_pretrained where you trust it"
+        )
+
+
+@contextmanager
+def _step(where: str, what: str, *, hub: bool = False) -> Iterator[None]:
+    """Tell any failure of one step of loading as one line.
+
+    Args:
+        where: Directory or Hugging Face id.
+        what: What the step reads, a key of `REMEDIES`.
+        hub: Nothing of the base was found yet, so it may not exist.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = _reason(error)
+        if hub and Path(where).is_absolute():
+            raise NotFoundError(f"no base {where}: no such directory, check the path") from error
+        if hub and "trust_remote_code" not in reason:
+            raise NotFoundError(
+                f"no base {where}: no such directory, and not to be had from the Hugging Face Hub"
+                f"{_bracketed(reason)}; check the name and the network, or give a directory"
+            ) from error
+        remedy = REMEDIES[what]
+        if "trust_remote_code" in reason:
+            reason = "it needs code that comes with the model"
+            remedy = "add --trust-remote-code if you trust its source"
+        raise DataError(
+            f"cannot load a base from {where}: its {what} cannot be read{_bracketed(reason)}; "
+            f"{remedy}"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """The library's words where they are meant for people, and nothing where they are not."""
+    told = isinstance(error, (OSError, ValueError, ImportError))
+    return " ".join(str(error).split()) if told else ""
+
+
+def _bracketed(reason: str) -> str:
+    if not reason:
+        return ""
+    return f" ({reason if len(reason) <= LONGEST_REASON else reason[:LONGEST_REASON] + '...'})"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the libraries from telling each retry of a connection; a failure is told once, by us."""
+    loggers = [logging.getLogger(name) for name in ("huggingface_hub", "httpx", "transformers")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
 def pick_device(device: str | None) -> torch.device:
     """The device asked for, else CUDA, else Apple's MPS, else the CPU."""
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -90,7 +182,7 @@ def pick_device(device: str | None) -> torch.device:
         return torch.device(next((name for name, there in available.items() if there), "cpu"))
     try:
         chosen = torch.device(device)
-    except RuntimeError as error:
+    except (RuntimeError, UnicodeError) as error:
         raise UsageError(f"unknown device {device!r}: use cuda, cuda:N, mps or cpu") from error
     beyond = chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count()
     if beyond or not available.get(chosen.type, chosen.type == "cpu"):

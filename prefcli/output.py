@@ -15,44 +15,26 @@ import math
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from shutil import get_terminal_size
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
+from prefcli import table
 from prefcli.bar import Bar
+from prefcli.errors import PrefcliError
+from prefcli.table import Column
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-GAP = 2  # blanks between two columns
-LEAST_WIDTH = 8  # of a column that gives way
+__all__ = ["Column", "Output"]
 
 # What could move the cursor or change colours: C0 without tab and newline, DEL and C1.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of a table.
-
-    Args:
-        key: The field of the row.
-        title: What stands above it.
-        show: Turns the field into text; a missing field is None.
-        right: Align to the right, as numbers want.
-        shrinks: Gives way when the window is too narrow.
-    """
-
-    key: str
-    title: str
-    show: Callable[[Any], str] = str
-    right: bool = False
-    shrinks: bool = False
 
 
 class Output:
@@ -99,40 +81,18 @@ class Output:
 
     def table(self, columns: Sequence[Column], rows: Iterable[Mapping[str, Any]]) -> None:
         """Print rows below a line of titles."""
-        from rich import box
-        from rich.cells import cell_len
-        from rich.table import Table
-
         cells = [
             [_one_line(column.show(row.get(column.key))) for column in columns] for row in rows
         ]
-        framed = self.interactive
-        table = Table(
-            box=box.SIMPLE_HEAD if framed else None,
-            show_edge=False,
-            pad_edge=False,
-            # The frame's own divider is the other blank.
-            padding=(0, GAP - 1 if framed else GAP, 0, 0),
-            header_style="bold",
-        )
-        widths = [
-            max(map(cell_len, texts))
-            for texts in zip(*([column.title for column in columns], *cells), strict=True)
-        ]
-        if framed:
-            room = get_terminal_size().columns - GAP * (len(columns) - 1)
-            _shrink(widths, [column.shrinks for column in columns], room)
-        for column, width in zip(columns, widths, strict=True):
-            table.add_column(
-                column.title,
-                justify="right" if column.right else "left",
-                width=width,
-                no_wrap=True,
-                overflow="ellipsis",
-            )
-        for row in cells:
-            table.add_row(*row)
-        self._print(table)
+        if not self.interactive:
+            self._result(table.plain(columns, cells))
+            return
+        window = get_terminal_size().columns
+        widths = table.fitting_widths(columns, cells, window)
+        if widths is None:
+            self._result(table.cards(columns, cells, window))
+        else:
+            self._print(table.framed(columns, cells, widths))
 
     def fields(self, values: Mapping[str, Any]) -> None:
         """Print one object as lines of name and value, what is nested indented."""
@@ -178,13 +138,13 @@ class Output:
         """Print texts in columns beside each other, each below its title."""
         from rich.table import Table
 
-        table = Table(
+        columns = Table(
             box=None, expand=True, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold"
         )
         for title in titles:
-            table.add_column(title, ratio=1, overflow="fold")
-        table.add_row(*(_CONTROL.sub("", text) for text in texts))
-        self._print(table, width=None if self.interactive else 80)
+            columns.add_column(title, ratio=1, overflow="fold")
+        columns.add_row(*(_CONTROL.sub("", text) for text in texts))
+        self._print(columns, width=None if self.interactive else 80)
 
     # Everything else
 
@@ -215,6 +175,14 @@ class Output:
         """Print a help page to stderr, for a command that lacks its words."""
         self._say(text)
 
+    def finish(self) -> None:
+        """Leave nothing behind that Python could fail to write at its exit, changing the code."""
+        for stream in (self._stdout, self._stderr):
+            try:
+                stream.flush()
+            except OSError:
+                _discard(stream)
+
     def _result(self, text: str) -> None:
         if self.interactive:
             self.progress.stop()
@@ -222,20 +190,23 @@ class Output:
             self._stdout.write(text)
             self._stdout.flush()
         except BrokenPipeError:
-            self._reader_gone()
-
-    def _reader_gone(self) -> NoReturn:
-        # Python flushes stdout once more on its way out, and would complain then.
-        self.progress.stop()
-        with suppress(OSError):  # a stream without a descriptor
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stdout.fileno())
-        raise SystemExit(0)
+            self.progress.stop()
+            _discard(self._stdout)
+            raise SystemExit(0) from None
+        except OSError as error:
+            _discard(self._stdout)
+            raise PrefcliError(
+                f"cannot write to standard output: {error.strerror or error}; "
+                "send it to another file or device"
+            ) from error
 
     def _say(self, text: str) -> None:
         self.progress.stop()
-        with suppress(OSError):  # nobody listens; the exit code still tells
+        try:
             self._stderr.write(text + "\n")
             self._stderr.flush()
+        except OSError:  # nobody listens; the exit code still tells
+            _discard(self._stderr)
 
     def _coloured(self, text: str, colour: str) -> str:
         dumb = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
@@ -245,35 +216,30 @@ class Output:
         unicode = (self._stdout.encoding or "").lower().replace("-", "") == "utf8"
         return json.dumps(_finite(value), ensure_ascii=not unicode, indent=indent, default=_encode)
 
-    def _print(self, table: Table, width: int | None = None) -> None:
+    def _print(self, drawing: Table, width: int | None = None) -> None:
         from rich.console import Console
 
-        if width is None and not self.interactive:
-            width = 100_000
         console = Console(file=self._stdout, width=width, markup=False, highlight=False)
         with console.capture() as capture:
-            console.print(table)
+            console.print(drawing)
         self._result("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
 
 
 def _writable(stream: TextIO | None) -> TextIO:
     if stream is None:  # started with the stream closed
-        return Path(os.devnull).open("w", encoding="utf-8")
+        return Path(os.devnull).open("w", encoding="utf-8", errors="backslashreplace")
     reconfigure = getattr(stream, "reconfigure", None)
-    if reconfigure is not None and stream.errors == "strict":
-        # What the terminal's encoding lacks is shown as an escape instead of ending the command.
+    if reconfigure is not None and stream.errors in ("strict", "surrogateescape"):
+        # What the terminal's encoding lacks, and half characters (which the C locale's
+        # surrogateescape lets through only in part), are shown as escapes.
         reconfigure(errors="backslashreplace")
     return stream
 
 
-def _shrink(widths: list[int], shrinks: Sequence[bool], room: int) -> None:
-    """Take width from the widest columns that give way until all fit into `room`."""
-    giving = [index for index, gives in enumerate(shrinks) if gives]
-    while sum(widths) > room and giving:
-        widest = max(giving, key=lambda index: widths[index])
-        if widths[widest] <= LEAST_WIDTH:
-            return
-        widths[widest] -= 1
+def _discard(stream: TextIO) -> None:
+    """Drop what `stream` holds: Python flushes it once more on its way out, and complains then."""
+    with suppress(OSError):  # a stream without a descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _one_line(text: str) -> str:

@@ -150,7 +150,10 @@ class Profile:
             return cls._parse(load(blob), _metadata(blob))
         except DataError:
             raise
-        except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            *(SafetensorError, ValueError, KeyError, TypeError, AttributeError),
+            *(OverflowError, RecursionError),  # of numbers and nesting that no profile has
+        ) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise DataError(f"not a readable profile ({reason}), fit the user again") from error
 

@@ -59,7 +59,7 @@ class TestUsers:
 
     def test_every_user_tells_many_pairs_of_the_corpus_apart(self) -> None:
         rng = random.Random(0)
-        answers = [corpus.draw(rng, corpus.stage_one_topics())[1] for _ in range(400)]
+        answers = [corpus.draw(rng, corpus.stage_one_topics()).answer for _ in range(400)]
         for utility in USERS.values():
             unequal = sum(
                 judge_pair(utility, "", a, b) is not None
@@ -82,7 +82,7 @@ class TestPairs:
 class TestWinRate:
     def test_the_base_against_its_own_other_answers_wins_exactly_half(self) -> None:
         rng = random.Random(1)
-        answers = [corpus.draw(rng, corpus.topics())[1] for _ in range(30)]
+        answers = [corpus.draw(rng, corpus.topics()).answer for _ in range(30)]
         for utility in USERS.values():
             others = [answers[:i] + answers[i + 1 :] for i in range(len(answers))]
             assert win_rate(utility, answers, others) == pytest.approx(0.5)

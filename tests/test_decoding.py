@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from prefcli.base import Base
-from prefcli.decoding import _RowSampler, sample
+from prefcli.decoding import _check_logits, _RowSampler, sample
 from prefcli.errors import DataError
 from prefcli.feedback.records import text_prompt
 from prefcli.loading import load_base
@@ -146,6 +146,38 @@ def test_tokens_come_from_the_tempered_nucleus(temperature: float, top_p: float)
         for prompt, seed in zip(PROMPTS, SEEDS, strict=True)
     ]
     assert found == expected
+
+
+@pytest.mark.parametrize("temperature", [1e-5, 1e-40, 5e-324])
+def test_a_tiny_temperature_is_as_good_as_greedy(temperature: float) -> None:
+    base = tiny_base("llama")
+    greedy, cold = (
+        sample(base, PROMPTS, seeds=SEEDS, max_new_tokens=12, temperature=t)
+        for t in (0, temperature)
+    )
+    assert cold == greedy
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_logits_that_are_not_finite_become_an_error_and_no_text(temperature: float) -> None:
+    base = tiny_base("llama")
+    prefix = torch.full_like(random_prefix(base, 1), torch.nan)
+    pieces: list[str] = []
+    with pytest.raises(DataError, match="not finite: lower --strength"):
+        sample(
+            base,
+            PROMPTS[:1],
+            seeds=SEEDS[:1],
+            prefixes=[prefix],
+            temperature=temperature,
+            on_text=pieces.append,
+        )
+    assert pieces == []
+
+
+def test_a_logit_of_minus_infinity_rules_a_token_out_and_is_no_fault() -> None:
+    ruled_out = torch.tensor([[0.0, -torch.inf]])
+    assert _check_logits(torch.zeros(1, 1), ruled_out) is ruled_out
 
 
 def test_neighbouring_seeds_draw_tokens_as_often_as_they_are_likely() -> None:

@@ -112,6 +112,29 @@ def test_a_table_in_a_pipe_is_plain_and_complete(capsys: pytest.CaptureFixture[s
     assert lines[2].split() == ["[b]y[/b]", "z", "20"]
 
 
+def test_one_long_cell_in_a_pipe_does_not_pad_the_other_rows(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [{"name": "x" * 10_000, "size": 1}, *({"name": "bob", "size": i} for i in range(20))]
+    Output().table(COLUMNS, rows)
+    assert len(capsys.readouterr().out) < 10_000 + 22 * 80
+
+
+def test_a_row_is_a_card_in_a_terminal_that_no_table_fits() -> None:
+    program = (
+        "from prefcli.output import Column, Output\n"
+        "Output().table([Column('name', 'NAME', shrinks=True), Column('size', 'SIZE')],"
+        " [{'name': 'x' * 300, 'size': '1' * 20}, {'name': 'bob', 'size': '2' * 20}])"
+    )
+    assert in_terminal(program, 26).splitlines() == [
+        "NAME  " + "x" * 19 + "…",
+        "SIZE  " + "1" * 20,
+        "",
+        "NAME  bob",
+        "SIZE  " + "2" * 20,
+    ]
+
+
 def test_a_table_in_a_terminal_fits_its_width_and_keeps_the_numbers() -> None:
     program = (
         "from prefcli.output import Column, Output\n"
@@ -158,6 +181,29 @@ def test_a_closed_pipe_ends_quietly() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
+
+
+def shell(redirection: str, program: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", f'exec "$0" -c "$1" {redirection}', sys.executable, program],
+        env=ENVIRONMENT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_half_a_character_is_no_fault_of_any_stdout() -> None:
+    program = "from prefcli.output import Output; Output().jsonl({'a': chr(0xd800)})"
+    assert shell(">&-", program).stderr == ""
+    assert shell("", program).stdout == '{"a": "\\ud800"}\n'
+    loose = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**ENVIRONMENT, "PYTHONIOENCODING": "utf-8:surrogateescape"},
+        capture_output=True,
+        check=True,
+    )
+    assert loose.stdout == b'{"a": "\\ud800"}\n'
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])

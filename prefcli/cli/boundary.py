@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from shutil import get_terminal_size
 from typing import Any, NoReturn
 
 import typer
@@ -17,6 +22,9 @@ from prefcli.output import Output
 INTERRUPTED = 130
 # Typer's own UsageError: private, but the parent of its public BadParameter.
 WRONG_WORDS = typer.BadParameter.__bases__[0]
+# Words that may be any bytes: paths and model ids, and the prompt, which is data.
+ANY_BYTES = ("FILE", "FILES...", "SOURCE", "[PROMPT]")
+NARROW = 52  # columns of a window below which Click's help pages, 50 wide at least, overflow
 
 
 class Command(TyperCommand):
@@ -26,9 +34,34 @@ class Command(TyperCommand):
         """The words after the command's name, without the braces of required arguments."""
         return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option `--help`."""
+        return _through_output(super().get_help_option(ctx))
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help page."""
+        super().format_help(ctx, _narrowed(formatter))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words of this command; names must be UTF-8."""
+        rest = super().parse_args(ctx, args)
+        for parameter in self.params:
+            value = ctx.params.get(parameter.name)
+            if isinstance(value, str) and parameter.metavar not in ANY_BYTES:
+                _check_utf8(value, ctx, parameter)
+        return rest
+
 
 class Group(TyperGroup):
     """Commands that belong together; without a command, its help page and exit code 2."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option `--help`."""
+        return _through_output(super().get_help_option(ctx))
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help page."""
+        super().format_help(ctx, _narrowed(formatter))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the words of this level, or show the help page when there are none."""
@@ -55,8 +88,14 @@ class CommandLine(Group):
         Raises:
             SystemExit: always.
         """
+        columns = get_terminal_size().columns
+        if columns < NARROW:
+            extra["terminal_width"] = columns - 2
         try:
-            code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
+            with _termination_as_interrupt():
+                code = super().main(
+                    args, prog_name, complete_var, False, windows_expand_args, **extra
+                )
         except (typer.Abort, KeyboardInterrupt):
             code = INTERRUPTED
         except Exception as error:
@@ -64,13 +103,31 @@ class CommandLine(Group):
         if code == INTERRUPTED:
             # Typer turns Ctrl-C into this code itself, without a word.
             Output().interrupted()
+        Output().finish()
         sys.exit(code or 0)
+
+
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM end the work as Ctrl-C does, unless somebody has other plans for it."""
+    mine = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    )
+    if mine:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if mine:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def report(error: Exception) -> int:
     """Print `error` as a line on stderr and return the exit code it stands for."""
     if os.environ.get("PREFCLI_DEBUG", "0") not in ("", "0"):
-        traceback.print_exception(error)
+        with suppress(OSError):  # nobody listens
+            traceback.print_exception(error)
     output = Output()
     if isinstance(error, PrefcliError):
         output.error(error.message, error.details)
@@ -93,3 +150,31 @@ def _usage_message(error: Any) -> str:
     if error.ctx is None:
         return message
     return f"{message}; see '{error.ctx.command_path} --help'"
+
+
+def _through_output(option: Any) -> Any:
+    """The option `--help`, printing as every result is printed."""
+
+    def show(ctx: Any, _: Any, wanted: bool) -> None:
+        if wanted and not ctx.resilient_parsing:
+            Output().text(ctx.get_help())
+            ctx.exit()
+
+    if option is not None:
+        option.callback = show
+    return option
+
+
+def _narrowed(formatter: Any) -> Any:
+    """In a narrow window, a long option stands on a line above its text and not beside it."""
+    if formatter.width < NARROW - 2:
+        formatter.write_dl = partial(formatter.write_dl, col_max=formatter.width // 3)
+    return formatter
+
+
+def _check_utf8(value: str, ctx: Any, parameter: Any) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # the shell's bytes, kept by Python as half characters
+        shown = value.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        raise typer.BadParameter(f"'{shown}' is not UTF-8", ctx, parameter) from None

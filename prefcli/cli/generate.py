@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 
 import typer
 
@@ -53,7 +54,11 @@ def generate(
     strength: Annotated[
         float,
         typer.Option(
-            metavar="X", help="How far to follow it; 0 is exactly the base.", callback=finite
+            min=0,
+            max=10,
+            metavar="X",
+            help="How far to follow it; 0 is exactly the base, 1 the profile.",
+            callback=finite,
         ),
     ] = 1.0,
     seed: Annotated[
@@ -65,7 +70,9 @@ def generate(
     ] = 256,
     temperature: Annotated[
         float,
-        typer.Option(min=0, metavar="X", help="0 takes the likeliest token.", callback=finite),
+        typer.Option(
+            min=0, max=100, metavar="X", help="0 takes the likeliest token.", callback=finite
+        ),
     ] = 0.8,
     top_p: Annotated[
         float,
@@ -164,15 +171,19 @@ def _read_prompt(argument: str | None) -> str:
         return sys.stdin.buffer.read().decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise DataError(f"stdin is not UTF-8: byte {error.start}") from None
+    except OSError as error:
+        raise NotFoundError(f"cannot read the prompt from stdin: {error.strerror}") from None
 
 
 @contextmanager
 def _open_lines(source: str) -> Iterator[Iterator[str]]:
     """The lines of a file or of stdin, each read when it is asked for."""
+    if not source:
+        raise UsageError("--batch needs the name of a file, or - for stdin")
     if source == "-":
         if sys.stdin is None:
             raise UsageError("--batch - reads stdin, which is closed")
-        yield _decode(sys.stdin.buffer)
+        yield _decode(sys.stdin.buffer, source)
         return
     try:
         file = Path(source).open("rb")  # noqa: SIM115
@@ -180,12 +191,29 @@ def _open_lines(source: str) -> Iterator[Iterator[str]]:
         raise NotFoundError(f"no such file: {source}") from None
     except IsADirectoryError:
         raise NotFoundError(f"{source} is a directory, expected a JSONL file") from None
+    except OSError as error:
+        raise NotFoundError(f"cannot open {source}: {error.strerror}") from None
     with file:
-        yield _decode(file)
+        yield _decode(file, source)
 
 
-def _decode(lines: BinaryIO) -> Iterator[str]:
-    for number, line in enumerate(lines):
-        # A byte that is not UTF-8 becomes \xNN, which is no JSON: the line is a bad record then,
-        # and the others are answered.
-        yield line.decode("utf-8" if number else "utf-8-sig", "backslashreplace")
+def _decode(stream: BinaryIO, source: str) -> Iterator[str]:
+    """The lines of a stream, plain or gzipped."""
+    import gzip
+    import zlib
+
+    number = 0
+    try:
+        if isinstance(stream, io.BufferedReader) and stream.peek(2)[:2] == b"\x1f\x8b":
+            stream = cast(BinaryIO, gzip.GzipFile(fileobj=stream))
+        for number, line in enumerate(stream, start=1):
+            # A byte that is not UTF-8 becomes \xNN, which is no JSON: the line is a bad record
+            # then, and the others are answered.
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8", "backslashreplace")
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise DataError(
+            f"{source}: the gzip data is cut off or damaged after line {number}; "
+            "copy the file again"
+        ) from None
+    except OSError as error:
+        raise NotFoundError(f"cannot read {source}: {error.strerror or error}") from None

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
 from prefcli.cli import completion
-from prefcli.cli.boundary import Group
+from prefcli.cli.boundary import Command, Group
 
 
-def command_group(help: str | None = None) -> typer.Typer:
+class Commands(typer.Typer):
+    """A set of commands, each a `Command`."""
+
+    def command(self, name: str | None = None, **words: Any) -> Callable[[Any], Any]:
+        """Add a function as a command."""
+        return super().command(name, **({"cls": Command} | words))
+
+
+def command_group(help: str | None = None) -> Commands:
     """A set of commands with plain help pages."""
-    return typer.Typer(cls=Group, help=help, rich_markup_mode=None, add_completion=False)
+    return Commands(
+        cls=Group, help=help, short_help=help, rich_markup_mode=None, add_completion=False
+    )
 
 
 def examples(*lines: str) -> str:

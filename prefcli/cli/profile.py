@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from prefcli.cli import completion, words
-from prefcli.cli.boundary import Command
 from prefcli.cli.options import Json, JsonLines, Limit, command_group
 from prefcli.output import Column, Output
 
@@ -34,7 +33,7 @@ def list_(limit: Limit = 20, as_jsonl: JsonLines = False) -> None:
         output.listing(COLUMNS, rows, limit, as_jsonl, empty="no profiles yet: prefcli fit --all")
 
 
-@commands.command(cls=Command, help="Show one profile.")
+@commands.command(help="Show one profile.")
 def show(
     name: Annotated[
         str,

@@ -71,6 +71,8 @@ class PretrainConfig:
     def __post_init__(self) -> None:
         if self.latent_size < 1 or self.steps < 1:
             raise UsageError("--latent-size and --steps must be at least 1")
+        if self.depth < 1:
+            raise UsageError(f"--trunk-layers {self.depth}: must be at least 1")
         if self.responses_per_prompt < 2:
             raise UsageError("stage 1 needs at least 2 answers per prompt: raise --samples")
 

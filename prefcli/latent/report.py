@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from prefcli.progress import Progress
 
 RADII = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0)
-# The reach of a space is the largest radius whose text is, against the base's own samples, per
-# token no more than this much less likely under the base, and no more than this much less often
-# likelier after its own prompt than after another.
+# The reach of a space is the largest radius whose text is no more than this much less likely, per
+# token under the base, than the base's own samples; and no more than so many times as far as those
+# samples themselves go in one direction, since what few answers are like is not seen in a mean.
 FLUENCY_TOLERANCE = 1.05
-RELEVANCE_TOLERANCE = 0.02
+EXTENT_TOLERANCE = 1.2
 MINIMUM_REACH = 1.0
 
 
@@ -52,10 +52,9 @@ def measure(
         likeliest under its own z among 8 to the same prompt; `consistency`: round-trip
         correlation per direction for z from the stored prior, and with `_normal` for z from
         N(0, I); `kl`: DG-KLD per direction; `fluency`: radius to NLL per token under the base of
-        what is generated there, relative to its own samples; `relevance`: radius to how often
-        that is likelier after its own prompt than after another, and with `_base` the same of
-        the base's own samples; `rho`: the reach; `bits_per_byte`: median and 99th percentile of
-        the base's own answers.
+        what is generated there, relative to its own samples; `extent`: how far its own samples
+        go in a direction; `rho`: the reach; `bits_per_byte`: median and 99th percentile of the
+        base's own answers.
     """
     mean, log_var = encode_groups(base, encoder, groups)
     flat = [(group.prompt, response) for group in groups for response in group.responses]
@@ -77,17 +76,14 @@ def measure(
     z = prior.draw(draws, seed + 1).to(base.device)
     back, _ = round_trip(base, encoder, adapter, groups, z, seed=seed + 1, progress=progress)
     normal = torch.randn(z.shape, generator=generator).to(base.device)
-    far, _ = round_trip(base, encoder, adapter, groups, normal, seed=seed + 1, progress=progress)
+    off, _ = round_trip(base, encoder, adapter, groups, normal, seed=seed + 1, progress=progress)
     posterior = mean + torch.randn(mean.shape, generator=generator).to(mean) * (0.5 * log_var).exp()
     kl = float(aggregated_kl(mean, log_var, posterior)) / mean.shape[1]
     reference = float(plain.sum()) / total
-    relevance_base = relevance(base, groups, *zip(*flat, strict=True))
-    curve = reach_curve(base, adapter, groups, seed=seed + 2, progress=progress)
-    within = [
-        radius
-        for radius, (nll, relevant) in curve.items()
-        if nll <= FLUENCY_TOLERANCE * reference and relevant >= relevance_base - RELEVANCE_TOLERANCE
-    ]
+    curve = fluency_curve(base, adapter, groups, seed=seed + 2, progress=progress)
+    fluent = [radius for radius, value in curve.items() if value <= FLUENCY_TOLERANCE * reference]
+    far = extent(prior, seed)
+    rho = min(max(fluent, default=MINIMUM_REACH), EXTENT_TOLERANCE * far)
     return {
         "prompts": len(groups),
         "answers": len(flat),
@@ -98,12 +94,11 @@ def measure(
         },
         "contrastive_accuracy": round(accuracy, 4),
         "consistency": [round(c, 3) for c in correlation(z, back).tolist()],
-        "consistency_normal": [round(c, 3) for c in correlation(normal, far).tolist()],
+        "consistency_normal": [round(c, 3) for c in correlation(normal, off).tolist()],
         "kl": round(kl, 4),
-        "fluency": {str(radius): round(nll / reference, 4) for radius, (nll, _) in curve.items()},
-        "relevance": {str(radius): round(share, 4) for radius, (_, share) in curve.items()},
-        "relevance_base": round(relevance_base, 4),
-        "rho": max(within, default=MINIMUM_REACH),
+        "fluency": {str(radius): round(value / reference, 4) for radius, value in curve.items()},
+        "extent": round(far, 3),
+        "rho": round(rho, 2),
         "bits_per_byte": [round(float(bits.quantile(q)), 4) for q in (0.5, 0.99)],
     }
 
@@ -127,21 +122,30 @@ def contrastive_accuracy(
     return hits / count if count else float("nan")
 
 
-def reach_curve(
+def extent(prior: Prior, seed: int = 0, directions: int = 256) -> float:
+    """How far the base's own answers go in one direction, in standard deviations.
+
+    The 99th percentile of their projections, median over random directions.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    z = prior.draw(4096, seed).cpu()
+    direction = torch.randn(z.shape[1], directions, generator=generator)
+    projected = z @ (direction / direction.norm(dim=0))  # (draws, directions)
+    return float(projected.quantile(0.99, dim=0).median())
+
+
+def fluency_curve(
     base: Base,
     adapter: Adapter,
     groups: Sequence[Group],
     *,
     seed: int = 0,
-    draws: int = 192,
+    draws: int = 128,
     progress: Progress | None = None,
-) -> dict[float, tuple[float, float]]:
-    """What text generated at each radius is worth under the plain base.
+) -> dict[float, float]:
+    """NLL per token under the plain base of text generated at each radius, in nats.
 
     Directions are uniform on the sphere; the same prompts and streams serve every radius.
-
-    Returns:
-        Radius to NLL per token, in nats, and `relevance`.
     """
     generator = torch.Generator().manual_seed(seed)
     size = adapter.inner.weight.shape[1]
@@ -158,33 +162,14 @@ def reach_curve(
             prefixes=list(_prefixes(adapter, radius * direction)),
             max_new_tokens=longest,
         )
-        responses = [base.response_ids(text, longest)[0] for text in texts]
-        nll = _nll(base, list(zip(prompts, responses, strict=True)), None)
-        per_token = float(nll.sum()) / sum(map(len, responses))
-        curve[radius] = per_token, relevance(base, groups, prompts, responses)
+        pairs = [
+            (prompt, base.response_ids(text, longest)[0])
+            for prompt, text in zip(prompts, texts, strict=True)
+        ]
+        curve[radius] = float(_nll(base, pairs, None).sum()) / sum(len(r) for _, r in pairs)
         if progress:
             progress("fluency curve", step + 1, len(RADII))
     return curve
-
-
-def relevance(
-    base: Base,
-    groups: Sequence[Group],
-    prompts: Sequence[Sequence[int]],
-    responses: Sequence[Sequence[int]],
-) -> float:
-    """Share of answers that are likelier after their own prompt than after the next group's.
-
-    An answer that has lost its topic is as likely after either.
-    """
-    following = {
-        group.prompt: other.prompt
-        for group, other in zip(groups, [*groups[1:], *groups[:1]], strict=True)
-    }
-    others = [following[tuple(prompt)] for prompt in prompts]
-    own = _nll(base, list(zip(prompts, responses, strict=True)), None)
-    other = _nll(base, list(zip(others, responses, strict=True)), None)
-    return float((own < other).float().mean())
 
 
 def _prefixes(adapter: Adapter, z: Tensor) -> Tensor:

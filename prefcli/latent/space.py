@@ -25,9 +25,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from prefcli.errors import DataError, NotFoundError
+from prefcli.errors import DataError
 from prefcli.latent.adapter import Adapter, AdapterConfig
 from prefcli.latent.encoder import Encoder, EncoderConfig
+from prefcli.latent.files import DESCRIPTION, FORMAT, WEIGHTS, damaged, read_description
 from prefcli.latent.pretrain import encode_ids
 from prefcli.latent.round_trip import Prior
 
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from prefcli.feedback.records import Prompt
 
 FloatArray = npt.NDArray[np.float32]
-FORMAT = 1
-WEIGHTS, DESCRIPTION = "space.safetensors", "space.json"
 
 
 @dataclass(frozen=True)
@@ -199,13 +198,10 @@ class Space:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        if not (directory / DESCRIPTION).is_file():
-            raise NotFoundError(f"no space in {directory}: expected {DESCRIPTION} and {WEIGHTS}")
+        description = read_description(directory)
+        del description["format"]
+        fingerprint = description.pop("fingerprint")
         try:
-            description = json.loads((directory / DESCRIPTION).read_text(encoding="utf-8"))
-            if description.pop("format") != FORMAT:
-                raise DataError(f"the space in {directory} is of another format: update prefcli")
-            fingerprint = description.pop("fingerprint")
             description["encoder"] = EncoderConfig(**description["encoder"])
             description["adapter"] = AdapterConfig(**description["adapter"])
             low, high = description["own_bits_per_byte"]
@@ -218,10 +214,10 @@ class Space:
             state = {name: tensor.float() for name, tensor in tensors.items()}
             torch.nn.ModuleDict({"encoder": encoder, "adapter": adapter}).load_state_dict(state)
         except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
-            raise DataError(f"the space in {directory} is damaged: {error}") from error
+            raise damaged(directory, "its sizes and weights do not fit together") from error
         space = cls(config, encoder, adapter, prior)
         if space.fingerprint() != fingerprint:
-            raise DataError(f"the space in {directory} is damaged: its fingerprint does not match")
+            raise damaged(directory, "its weights are not those that its fingerprint is of")
         return space
 
     def _tensors(self) -> dict[str, Tensor]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefcli import tiny
-from prefcli.errors import NotFoundError
+from prefcli.errors import NotFoundError, UsageError
 from prefcli.store import Store
-from prefcli.store.registry import check_name
+from prefcli.store.registry import check_asked, check_name
+from prefcli.store.text import storable
 
 if TYPE_CHECKING:
     from prefcli.base import Base
@@ -63,15 +64,19 @@ def add_base(
         trust_remote_code: Run code that comes with the model.
 
     Raises:
-        UsageError: the name is taken by another source, or device or dtype is unknown.
+        UsageError: the name is reserved or taken by another source, the source is no text, or
+            device or dtype is unknown.
         NotFoundError, DataError, PrefcliError: it cannot be loaded, or cannot take prefixes.
     """
-    from prefcli.loading import load_base
+    from prefcli.loading import load_base, local_path
 
-    directory = Path(source).expanduser()
-    if directory.is_dir():
+    if not source:
+        raise UsageError("SOURCE is empty: give a Hugging Face id or a directory")
+    if directory := local_path(source):
         source = str(directory.resolve())
-    name = check_name(name or Path(source).name, "base")
+    if storable(source) != source:
+        raise UsageError(f"source {source!r} is not UTF-8 text: rename the directory")
+    name = _new_name(name, source)
     if progress:
         progress(f"loading {source}", 0, None)
     base = load_base(source, device, dtype, trust_remote_code)
@@ -123,26 +128,50 @@ def resolve_base(store: Store, name: str | None = None) -> BaseReference:
     """Find a base by name, without loading it.
 
     Raises:
+        UsageError: the name is empty or no text.
         NotFoundError: no base of that name.
     """
-    name = name or base_in_use(store)
+    name = base_in_use(store) if name is None else check_asked(name, "base")
+    if name == tiny.NAME:
+        return _embedded()
     if row := store.base(name):
         return BaseReference(
             row.name, row.source, row.device, row.dtype, row.fingerprint, row.details
         )
-    if name == tiny.NAME:
-        return _embedded()
     raise NotFoundError(f"no base {name!r}: see `prefcli base list`, or `prefcli base add SOURCE`")
 
 
 def open_base(reference: BaseReference, progress: Progress | None = None) -> Base:
-    """Load the model and tokenizer of a base."""
+    """Load the model and tokenizer of a base.
+
+    Raises:
+        NotFoundError: its directory was removed since it was added.
+        NotFoundError, DataError, PrefcliError: it cannot be loaded.
+    """
     from prefcli.loading import load_base
 
+    source = Path(reference.source)
+    if source.is_absolute() and not source.exists():
+        raise NotFoundError(
+            f"the directory of base {reference.name!r} is gone: {source}, restore it, or add the "
+            "model from elsewhere: `prefcli base add SOURCE --name OTHER`"
+        )
     if progress:
         progress(f"loading {reference.name}", 0, None)
     trust = bool(reference.details.get("trust_remote_code"))
     return load_base(reference.source, reference.device, reference.dtype, trust)
+
+
+def _new_name(name: str | None, source: str) -> str:
+    derived = name is None
+    name = Path(source).name if name is None else name
+    hint = f"; it comes from {source}: add --name NAME" if derived else ""
+    if name == tiny.NAME:
+        raise UsageError(f"{name!r} is the built-in base's name, choose another{hint}")
+    try:
+        return check_name(name, "base")
+    except UsageError as error:
+        raise UsageError(f"{error.message}{hint}") from error
 
 
 @cache

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from prefcli.errors import DataError, PrefcliError, UsageError
 from prefcli.feedback.records import ROLES, Message, Prompt, text_prompt
@@ -23,6 +24,8 @@ from prefcli.store import Store
 
 if TYPE_CHECKING:
     from prefcli.progress import Progress
+
+DEEPEST = 100  # levels of a record; the interpreter's own limit depends on who calls
 
 
 def generate_batch(
@@ -60,12 +63,12 @@ def generate_batch(
         raise UsageError(f"--batch-size {batch_size}: expected 1 or more")
     generator = Generator(store, settings, base, profile, progress)
     generator.profile(profile)  # a wrong default is the caller's error, not every record's
-    pending: list[tuple[dict[str, Any], Job | None]] = []
+    pending: list[tuple[int, dict[str, Any], Job | None]] = []
     done = 0
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        pending.append(_job(generator, line, number, profile, seed))
+        pending.append((number, *_job(generator, line, number, profile, seed)))
         if len(pending) == batch_size:
             yield from _answered(generator, pending, log)
             done += len(pending)
@@ -76,15 +79,20 @@ def generate_batch(
 
 
 def _answered(
-    generator: Generator, pending: Sequence[tuple[dict[str, Any], Job | None]], log: bool
+    generator: Generator,
+    pending: Sequence[tuple[int, dict[str, Any], Job | None]],
+    log: bool,
 ) -> Iterator[dict[str, Any]]:
-    jobs = [job for _, job in pending if job is not None]
-    answers = iter(generator.answer(jobs))
-    for record, job in pending:
+    jobs = [job for _, _, job in pending if job is not None]
+    answers = iter(_answers(generator, jobs))
+    for number, record, job in pending:
         if job is None:
             yield record
             continue
         response = next(answers)
+        if isinstance(response, DataError):
+            yield _failed(record, number, response)
+            continue
         if log:
             generator.log(job, response)
         chosen = job.profile
@@ -97,16 +105,31 @@ def _answered(
         }
 
 
+def _answers(generator: Generator, jobs: Sequence[Job]) -> list[str | DataError]:
+    """Each answer, or why there is none: a job that fails does not take the others with it."""
+    if jobs:
+        generator.base()  # one that cannot be loaded is no fault of a record
+    try:
+        return list(generator.answer(jobs))
+    except DataError as error:
+        if len(jobs) == 1:
+            return [error]
+    return [answer for job in jobs for answer in _answers(generator, [job])]
+
+
+def _failed(record: Mapping[str, Any], number: int, error: PrefcliError) -> dict[str, Any]:
+    kept = {name: value for name, value in record.items() if name != "response"}
+    return {**kept, "error": f"line {number}: {error.message}"}
+
+
 def _job(
     generator: Generator, line: str, number: int, profile: str | None, seed: int | None
 ) -> tuple[dict[str, Any], Job | None]:
     """The record as it came and what to do about it; a bad record carries its `error`."""
     try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        return {"error": f"line {number}: not JSON ({error})", "line": line.rstrip("\n")}, None
-    if not isinstance(record, dict):
-        return {"error": f"line {number}: expected a JSON object", "line": line.rstrip("\n")}, None
+        record = _decode(line)
+    except DataError as error:
+        return {"error": f"line {number}: {error.message}", "line": line.rstrip("\n")}, None
     try:
         given = record.get("profile", profile)
         if given is not None and not isinstance(given, str):
@@ -118,10 +141,51 @@ def _job(
             raise DataError("field 'seed': expected a whole number from 0 to 2**63 - 1")
         job = Job(_record_prompt(record), generator.profile(given), pick_seed(own_seed))
     except PrefcliError as error:
-        record.pop("response", None)
-        return {**record, "error": f"line {number}: {error.message}"}, None
+        return _failed(record, number, error), None
     record.pop("error", None)  # what an earlier run said of this record
     return record, job
+
+
+def _decode(line: str) -> dict[str, Any]:
+    """The record of a line, all of which can be written again as JSON.
+
+    Raises:
+        DataError: it is no JSON object, or holds what JSON has no words for.
+    """
+    try:
+        record = json.loads(line, parse_constant=_refuse_number, parse_float=_finite)
+    except json.JSONDecodeError as error:
+        raise DataError(f"not JSON: {error.msg} (character {error.pos + 1})") from None
+    except ValueError:  # an integer longer than `sys.get_int_max_str_digits()`
+        raise DataError("a number has too many digits") from None
+    except RecursionError:
+        raise DataError(f"nested deeper than {DEEPEST} levels") from None
+    if not isinstance(record, dict):
+        raise DataError("expected a JSON object")
+    if _depth(record) > DEEPEST:
+        raise DataError(f"nested deeper than {DEEPEST} levels")
+    return record
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse_number(text)
+
+
+def _refuse_number(text: str) -> NoReturn:
+    raise DataError(f"{text[:40]} is not a finite number, and JSON has no other")
+
+
+def _depth(value: Any) -> int:
+    """How many objects and lists lie within each other, level by level, without recursion."""
+    depth = 0
+    level = [value]
+    while level := [item for item in level if isinstance(item, dict | list)]:
+        depth += 1
+        level = [
+            inner for item in level for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+    return depth
 
 
 def _record_prompt(record: Mapping[str, Any]) -> Prompt:
@@ -136,5 +200,7 @@ def _record_prompt(record: Mapping[str, Any]) -> Prompt:
         turn.role in ROLES and isinstance(turn.content, str) for turn in prompt
     ):
         raise DataError("field 'prompt': expected text, or messages with role and content")
+    if not any(turn.content.strip() for turn in prompt):
+        raise DataError("field 'prompt': every message is empty")
     check_text(prompt)
     return prompt

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MAX_NEW_TOKENS = 256
 TEMPERATURE, TOP_P = 0.8, 0.95  # untempered, small models stumble over their own rare tokens
+STRONGEST = 10.0  # times the space's reach; far beyond what the base was trained to read
+HOTTEST = 100.0  # every token is as likely as any other long before
 LONGEST_VERSION = 18  # digits; more do not fit the catalog's integers
 
 
@@ -38,9 +40,10 @@ class Settings:
     """How to sample.
 
     Args:
-        strength: 0 is exactly the base, 1 the profile at the space's reach; more goes further.
+        strength: 0 is exactly the base, 1 the profile at the space's reach; up to `STRONGEST`
+            goes further.
         max_new_tokens: Longest answer.
-        temperature: 0 takes the likeliest token.
+        temperature: Up to `HOTTEST`; 0 takes the likeliest token.
         top_p: Nucleus.
 
     Raises:
@@ -53,10 +56,10 @@ class Settings:
     top_p: float = TOP_P
 
     def __post_init__(self) -> None:
-        if not 0 <= self.strength < float("inf"):
-            raise UsageError(f"--strength {self.strength}: expected 0 or more")
-        if not 0 <= self.temperature < float("inf"):
-            raise UsageError(f"--temperature {self.temperature}: expected 0 or more")
+        if not 0 <= self.strength <= STRONGEST:
+            raise UsageError(f"--strength {self.strength}: expected 0 to {STRONGEST:g}")
+        if not 0 <= self.temperature <= HOTTEST:
+            raise UsageError(f"--temperature {self.temperature}: expected 0 to {HOTTEST:g}")
         if not 0 < self.top_p <= 1:
             raise UsageError(f"--top-p {self.top_p}: expected more than 0, at most 1")
         if self.max_new_tokens < 1:
@@ -185,9 +188,15 @@ class Generator:
                     f"profile {name} belongs to base {space.base}, this run uses "
                     f"{self.reference.name}: fit the user in a space of that base"
                 )
-            z = Profile.from_bytes(stored.artifact).latent(self.settings.strength)
+            z = open_profile(stored).latent(self.settings.strength)
             self._profiles[name] = Chosen(stored.user, stored.version, z, stored.space)
         return self._profiles[name]
+
+    def base(self) -> Base:
+        """The base, loaded at the first call."""
+        if self._base is None:
+            self._base = open_base(self.reference, self.progress)
+        return self._base
 
     def answer(
         self, jobs: Sequence[Job], on_text: Callable[[str], None] | None = None
@@ -197,9 +206,7 @@ class Generator:
             return []
         from prefcli.decoding import sample
 
-        if self._base is None:
-            self._base = open_base(self.reference, self.progress)
-        base = self._base
+        base = self.base()
         return sample(
             base,
             [self._prompt_ids(base, job.prompt) for job in jobs],
@@ -246,19 +253,43 @@ def stored_profile(store: Store, name: str) -> StoredProfile:
     """A profile by `user` (its latest version) or `user@version`.
 
     Raises:
-        UsageError: the version is not a number.
+        UsageError: the name is no text, or the version no number.
         NotFoundError: there is none.
     """
     user, mark, text = name.partition("@")
     if not user or (mark and not (text.isascii() and text.isdecimal())):
         raise UsageError(f"profile {name!r}: expected user, or user@version as in alice@2")
+    try:
+        user.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"profile {name!r} holds half a character: check its spelling") from None
     if len(text) > LONGEST_VERSION:
         raise NotFoundError(f"no profile {name[:40]!r}: no version is that large")
     found = store.profile(user, int(text) if mark else None)
     if found is None:
-        hint = f"`prefcli fit --user {user}` first" if store.has_user(user) else "no such user"
-        raise NotFoundError(f"no profile {name!r}: {hint} (see `prefcli profile list`)")
+        raise NotFoundError(f"no profile {name!r}: {_hint(store, user)}")
     return found
+
+
+def open_profile(stored: StoredProfile) -> Profile:
+    """The profile that a row of the catalog holds.
+
+    Raises:
+        DataError: it is damaged; the message says whose it is.
+    """
+    try:
+        return Profile.from_bytes(stored.artifact)
+    except DataError as error:
+        raise DataError(f"profile {stored.user}@{stored.version}: {error.message}") from error
+
+
+def _hint(store: Store, user: str) -> str:
+    latest = store.profile(user)
+    if latest is not None:
+        last = latest.version
+        return f"{user} has " + ("only version 1" if last == 1 else f"versions 1 to {last}")
+    hint = f"`prefcli fit --user {user}` first" if store.has_user(user) else "no such user"
+    return f"{hint} (see `prefcli profile list`)"
 
 
 def check_text(prompt: Prompt) -> None:

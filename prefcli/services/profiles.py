@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefcli.profile import Profile
-from prefcli.services.generate import stored_profile
+from prefcli.services.generate import open_profile, stored_profile
 from prefcli.services.spaces import space_of
 from prefcli.store import ProfileRow, Store
 
@@ -28,9 +27,10 @@ def show_profile(store: Store, name: str) -> dict[str, Any]:
 
     Raises:
         NotFoundError: no such profile.
+        DataError: it is damaged.
     """
     stored = stored_profile(store, name)
-    profile = Profile.from_bytes(stored.artifact)
+    profile = open_profile(stored)
     z = profile.latent(1.0)
     return {
         **_fields(stored),

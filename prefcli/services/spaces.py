@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import os
 import random
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from prefcli import tiny
-from prefcli.errors import DataError, NotFoundError, UsageError
-from prefcli.feedback.records import Message, Prompt, text_prompt
+from prefcli.errors import DataError, NotFoundError, PrefcliError, UsageError
+from prefcli.latent.files import damaged, read_description
 from prefcli.services.bases import open_base, resolve_base
-from prefcli.store import Store
-from prefcli.store.registry import check_name
+from prefcli.services.prompts import find_prompts
+from prefcli.store import SpaceRow, Store
+from prefcli.store.registry import check_asked, check_name
 
 if TYPE_CHECKING:
     from prefcli.latent.space import Space
@@ -22,6 +25,10 @@ if TYPE_CHECKING:
 
 FEWEST_PROMPTS = 10
 HELD_OUT_SHARE, MOST_HELD_OUT = 0.15, 48
+# Far beyond what helps, and short of what can only be a slip of the finger.
+MOST_SAMPLES, MOST_STEPS = 1024, 1_000_000
+LARGEST_LATENT_SIZE, LONGEST_ANSWER = 1024, 65_536
+LARGEST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,7 @@ class SpaceReference:
             "directions": self.description["latent_size"],
             "rho": self.description["rho"],
             "contrastive_accuracy": report["contrastive_accuracy"],
+            "state": "ok",
             "in_use": self.name == in_use,
         }
 
@@ -82,82 +90,58 @@ def train_space(
         max_new_tokens: Longest answer in tokens.
 
     Raises:
-        UsageError: the name is taken.
+        UsageError: the name is taken or cannot name a directory, or a number is out of its range.
         NotFoundError: no such base or file.
         DataError: too few prompts, or training failed.
+        PrefcliError: the home cannot be written to.
     """
-    if name == tiny.NAME or store.space(check_name(name, "space")):
-        raise UsageError(f"a space {name!r} exists already: choose another name")
-    if samples < 2:
-        raise UsageError("--samples must be at least 2: stage 1 compares answers to one prompt")
+    _check_new(store, name)
+    _check_range("--samples", samples, 2, MOST_SAMPLES)
+    _check_range("--steps", steps, 1, MOST_STEPS)
+    _check_range("--latent-size", latent_size, 1, LARGEST_LATENT_SIZE)
+    _check_range("--seed", seed, 0, LARGEST_SEED)
+    _check_range("--max-new-tokens", max_new_tokens, 1, LONGEST_ANSWER)
     reference = resolve_base(store, base)
-    found = read_prompts(prompts) if prompts else _catalog_prompts(store)
-    found = list(dict.fromkeys(found))
-    if len(found) < FEWEST_PROMPTS:
-        where = prompts or "the catalog"
-        raise DataError(
-            f"{where} has {len(found)} different prompts: stage 1 needs at least {FEWEST_PROMPTS}, "
-            "and hundreds to be good"
-        )
+    found = find_prompts(store, prompts, FEWEST_PROMPTS)
     random.Random(seed).shuffle(found)
     count = min(MOST_HELD_OUT, max(2, round(HELD_OUT_SHARE * len(found))))
 
     from prefcli.latent.pretrain import PretrainConfig
     from prefcli.latent.train import train_space as train
 
-    model = open_base(reference, progress)
-    depth = trunk_layers if trunk_layers is not None else max(1, round(model.layer_count / 6))
-    config = PretrainConfig(
-        latent_size=latent_size,
-        depth=depth,
-        steps=steps,
-        autocast=model.device.type == "cuda",
-        seed=seed,
-    )
-    space = train(
-        model,
-        found[count:],
-        found[:count],
-        config,
-        base_name=reference.name,
-        samples=samples,
-        max_new_tokens=max_new_tokens,
-        progress=progress,
-    )
-    directory = store.space_directory(name)
-    space.save(directory)
-    store.add_space(name, reference.name, space.fingerprint(), {})
+    with _workplace(store.space_directory(name)) as workplace:
+        model = open_base(reference, progress)
+        if trunk_layers is None:
+            trunk_layers = max(1, round(model.layer_count / 6))
+        _check_range("--trunk-layers", trunk_layers, 1, model.layer_count)
+        config = PretrainConfig(
+            latent_size=latent_size,
+            depth=trunk_layers,
+            steps=steps,
+            autocast=model.device.type == "cuda",
+            seed=seed,
+        )
+        space = train(
+            model,
+            found[count:],
+            found[:count],
+            config,
+            base_name=reference.name,
+            samples=samples,
+            max_new_tokens=max_new_tokens,
+            progress=progress,
+        )
+        _keep(store, space, name, reference.name, workplace)
     if store.setting("space") is None and store.setting("base") == reference.name:
         store.set_setting("space", name)
     return show_space(store, name)
 
 
-def read_prompts(source: str) -> list[Prompt]:
-    """Prompts from a file or stdin: one per line, or JSONL with `prompt` (text or messages).
-
-    Raises:
-        NotFoundError: no such file.
-        DataError: a JSON line without a prompt, or a file that is no text.
-    """
-    try:
-        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise NotFoundError(f"no file {source}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read prompts from {source}: {error}") from error
-    prompts = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.lstrip().startswith("{"):
-            prompts.append(_json_prompt(line, f"{source}:{number}"))
-        elif line.strip():
-            prompts.append(text_prompt(line.strip()))
-    return prompts
-
-
 def list_spaces(store: Store) -> list[dict[str, Any]]:
-    """Every space, the embedded one first."""
+    """Every space, the embedded one first; `state` is ok, missing (lost its files) or damaged."""
     in_use = space_in_use(store)
-    return [reference.as_dict(in_use) for reference in _references(store)]
+    rows = [_fields(store, row, in_use) for row in _rows(store)]
+    return [_embedded().as_dict(in_use), *rows]
 
 
 def show_space(store: Store, name: str | None = None) -> dict[str, Any]:
@@ -197,25 +181,37 @@ def resolve_space(store: Store, name: str | None = None) -> SpaceReference:
     """Find a space by name, without loading it.
 
     Raises:
-        NotFoundError: no space of that name.
+        UsageError: the name is empty or no text.
+        NotFoundError: no space of that name, or it has lost its files.
+        DataError: its files are damaged.
     """
-    name = name or space_in_use(store)
+    name = space_in_use(store) if name is None else check_asked(name, "space")
     if name == tiny.NAME:
-        return _reference(tiny.NAME, tiny.NAME, tiny.space_directory())
+        return _embedded()
     if row := store.space(name):
-        return _reference(row.name, row.base, store.space_directory(row.name))
+        return _reference(store, row)
     raise NotFoundError(f"no space {name!r}: see `prefcli space list`, or `prefcli space train`")
 
 
 def space_of(store: Store, fingerprint: str) -> SpaceReference:
-    """Find the space that a profile was fitted in.
+    """Find the space that a profile was fitted in, whatever became of the others.
 
     Raises:
-        NotFoundError: it is not here.
+        NotFoundError: it is not here, or has lost its files.
+        DataError: its files are damaged.
     """
-    for reference in _references(store):
-        if reference.fingerprint == fingerprint:
-            return reference
+    if (embedded := _embedded()).fingerprint == fingerprint:
+        return embedded
+    fault = None
+    # One training done twice, under two names, gives one fingerprint: either will do.
+    for row in _rows(store):
+        if row.fingerprint == fingerprint:
+            try:
+                return _reference(store, row)
+            except (NotFoundError, DataError) as error:
+                fault = fault or error
+    if fault:
+        raise fault
     raise NotFoundError(
         f"the space {fingerprint} of this profile is not here: fit the user again in one of "
         "`prefcli space list`"
@@ -229,32 +225,95 @@ def open_space(reference: SpaceReference) -> Space:
     return Space.load(reference.directory)
 
 
-def _references(store: Store) -> list[SpaceReference]:
-    return [
-        resolve_space(store, tiny.NAME),
-        *(resolve_space(store, row.name) for row in store.spaces()),
-    ]
+def _rows(store: Store) -> list[SpaceRow]:
+    """Every space as the catalog has it, whatever became of its files; not the embedded one."""
+    return [row for row in store.spaces() if row.name != tiny.NAME]
 
 
-def _reference(name: str, base: str, directory: Path) -> SpaceReference:
-    path = directory / "space.json"
+def _embedded() -> SpaceReference:
+    directory = tiny.space_directory()
+    return SpaceReference(tiny.NAME, tiny.NAME, directory, read_description(directory))
+
+
+def _reference(store: Store, row: SpaceRow) -> SpaceReference:
+    directory = store.space_directory(row.name)
+    description = read_description(directory)
+    if description["fingerprint"] != row.fingerprint:
+        raise damaged(directory, "its files are those of another space")
+    return SpaceReference(row.name, row.base, directory, description)
+
+
+def _fields(store: Store, row: SpaceRow, in_use: str) -> dict[str, Any]:
+    """A row of `space list`; with its `state` and little else where the files are no good."""
     try:
-        return SpaceReference(name, base, directory, json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError as error:
-        raise NotFoundError(f"space {name!r} has lost its files: expected {path}") from error
-    except ValueError as error:
-        raise DataError(f"space {name!r} is damaged: {path} is not JSON") from error
+        return _reference(store, row).as_dict(in_use)
+    except NotFoundError:
+        state = "missing"
+    except DataError:
+        state = "damaged"
+    return {
+        "space": row.name,
+        "base": row.base,
+        "fingerprint": row.fingerprint,
+        "directions": None,
+        "rho": None,
+        "contrastive_accuracy": None,
+        "state": state,
+        "in_use": row.name == in_use,
+    }
 
 
-def _catalog_prompts(store: Store) -> list[Prompt]:
-    return [stored.feedback.prompt for stored in store.feedback()]
+def _check_new(store: Store, name: str) -> None:
+    """Refuse a name that is none, or taken; some file systems do not tell `A` from `a`."""
+    check_name(name, "space")
+    taken = [tiny.NAME, *(row.name for row in store.spaces())]
+    there = next((other for other in taken if other.casefold() == name.casefold()), None)
+    if there is not None:
+        raise UsageError(f"a space {there!r} exists already: choose another name")
 
 
-def _json_prompt(line: str, where: str) -> Prompt:
+def _check_range(option: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        shown = str(value) if abs(value) < 2**64 else "of more than 64 bits"
+        raise UsageError(f"{option} {shown}: expected {least} to {most}")
+
+
+@contextmanager
+def _workplace(directory: Path) -> Iterator[Path]:
+    """A directory beside a space's own to write it in; gone at the end, with all that is left.
+
+    Made before the training, so that a home that cannot be written to is told at once. What a
+    killed process leaves of it is in nobody's way: no space can have such a name.
+    """
+    spaces = directory.parent
+    with _writing(spaces):
+        spaces.mkdir(mode=0o700, exist_ok=True)
+        workplace = TemporaryDirectory(prefix=".training-", dir=spaces, ignore_cleanup_errors=True)
+    with workplace as path:
+        yield Path(path)
+
+
+def _keep(store: Store, space: Space, name: str, base: str, workplace: Path) -> None:
+    """Save a space under its name: files and row appear together, and only if the name is free."""
+    directory, written = store.space_directory(name), workplace / "space"
+
+    def place() -> None:
+        # Files without a row: a process was killed between putting them there and the commit.
+        if os.path.lexists(directory):
+            directory.rename(workplace / "orphan")
+        written.rename(directory)
+
+    with _writing(directory):
+        space.save(written)
+        store.add_space(name, base, space.fingerprint(), {}, place)
+
+
+@contextmanager
+def _writing(directory: Path) -> Iterator[None]:
     try:
-        given = json.loads(line)["prompt"]
-        if isinstance(given, str):
-            return text_prompt(given)
-        return tuple(Message(str(turn["role"]), str(turn["content"])) for turn in given)
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{where}: expected JSON with `prompt`, text or messages") from error
+        yield
+    except OSError as error:
+        raise PrefcliError(
+            f"cannot write to {directory} ({error.strerror or error}): check the permissions and "
+            "the free space, or set PREFCLI_HOME to another directory"
+        ) from error

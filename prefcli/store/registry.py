@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from prefcli.errors import UsageError
 from prefcli.store.connection import Catalog, now
 from prefcli.store.rows import BaseRow, SpaceRow
 from prefcli.store.text import storable, to_json
+
+# File systems hold names of 255 bytes, most of them; temporary names need some beside.
+LONGEST_NAME = 200  # bytes in UTF-8
 
 _BASE_COLUMNS = "name, source, device, dtype, fingerprint, details, created"
 _SPACE_COLUMNS = "name, base, fingerprint, details, created"
@@ -74,7 +77,12 @@ class Registry:
         return [_base(*row) for row in rows]
 
     def add_space(
-        self, name: str, base: str, fingerprint: str, details: Mapping[str, Any]
+        self,
+        name: str,
+        base: str,
+        fingerprint: str,
+        details: Mapping[str, Any],
+        place: Callable[[], object] | None = None,
     ) -> SpaceRow:
         """Register a space, or refresh it: the same name, base and fingerprint replace `details`.
 
@@ -85,6 +93,8 @@ class Registry:
             base: Name of its base.
             fingerprint: Identifies its weights.
             details: Anything else; must be JSON.
+            place: Puts the files of a new space into its directory. Called while the name is
+                this process's alone and not yet anybody's; what it raises undoes the rest.
 
         Raises:
             UsageError: the name belongs to another space, or is no name.
@@ -98,6 +108,8 @@ class Registry:
                     f"space {name!r} exists already (base {there.base!r}), choose another name "
                     "with --name"
                 )
+            if there is None and place is not None:
+                place()
             created = there.created if there is not None else now()
             catalog.execute(
                 f"INSERT OR REPLACE INTO spaces ({_SPACE_COLUMNS}) VALUES (?, ?, ?, ?, ?)",
@@ -132,8 +144,8 @@ def check_name(name: str, what: str) -> str:
     """Return `name` if it can name a base or a space, and so a directory.
 
     Raises:
-        UsageError: it is empty, starts with a dot or a dash, or holds whitespace, a slash, a
-            backslash, a colon or a control character.
+        UsageError: it is empty or too long, starts with a dot or a dash, or holds whitespace, a
+            slash, a backslash, a colon or what is no character that can be shown.
     """
     if name[:1] in ("", ".", "-") or any(
         c.isspace() or c in "/\\:" or not c.isprintable() for c in name
@@ -141,7 +153,20 @@ def check_name(name: str, what: str) -> str:
         raise UsageError(
             f"{what} name {name!r} cannot be used, choose one of letters, digits, '.', '_' and '-'"
         )
+    if len(name.encode()) > LONGEST_NAME:
+        raise UsageError(
+            f"{what} name '{name[:20]}...' is too long: choose one of at most {LONGEST_NAME} bytes"
+        )
     return name
+
+
+def check_asked(name: str, what: str) -> str:
+    """Return `name` if somebody may look for it; there may be nothing of that name.
+
+    Raises:
+        UsageError: it is empty or no text, as bytes that are not UTF-8 are.
+    """
+    return name if name and name.isprintable() else check_name(name, what)
 
 
 def _base(

@@ -4,7 +4,9 @@ A topic (`topics/*.toml`) holds six tips, a definition, five facts and two examp
 says how an answer is put; `render` puts the topic's own sentences into that style. Content and
 style are drawn independently, so that what differs between two answers to one prompt is what a
 person can have a taste for: how long, as prose or list, how warm, how formal, how sure, with
-emoji or not, with an example or not, ending in a question or not.
+emoji or not, with an example or not, ending in a question or not. Half of the texts open with a
+system message that asks for some of it, so that a base learns to heed what stands before a prompt;
+a space's prefix speaks to that.
 """
 
 from __future__ import annotations

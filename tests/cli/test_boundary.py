@@ -18,6 +18,9 @@ import prefcli
 from prefcli.cli.app import app
 from prefcli.cli.boundary import CommandLine
 from prefcli.errors import DataError, NotFoundError, PrefcliError, UsageError
+from prefcli.store import Store
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(prefcli.__file__).parents[1])}
 
 
 @pytest.fixture
@@ -113,7 +116,7 @@ def test_a_real_ctrl_c_while_reading_ends_with_130_and_one_line(home: Path) -> N
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(prefcli.__file__).parents[1])},
+        env=ENVIRONMENT,
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -121,6 +124,95 @@ def test_a_real_ctrl_c_while_reading_ends_with_130_and_one_line(home: Path) -> N
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=60) == ("", "prefcli: interrupted\n")
     assert process.returncode == 130
+
+
+NOT_UTF8 = "al\udcff"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["generate", "hello", "--profile", NOT_UTF8],
+        ["generate", "hello", "--base", NOT_UTF8],
+        ["fit", "--user", NOT_UTF8],
+        ["fit", "--all", "--space", NOT_UTF8],
+        ["ingest", "x.jsonl", "--user", NOT_UTF8],
+        ["feedback", "list", "--user", NOT_UTF8],
+        ["profile", "show", NOT_UTF8],
+        ["base", "show", NOT_UTF8],
+        ["base", "use", NOT_UTF8],
+        ["space", "show", NOT_UTF8],
+        ["space", "use", NOT_UTF8],
+        ["space", "train", NOT_UTF8],
+    ],
+)
+def test_a_name_that_is_not_utf_8_is_one_line_and_2(home: Path, words: list[str]) -> None:
+    result = CliRunner().invoke(app, words, prog_name="prefcli")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "'al\\xff' is not UTF-8" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not home.exists()
+
+
+def test_a_file_name_may_be_any_bytes(home: Path) -> None:
+    words = ["ingest", f"{home}/{NOT_UTF8}", "--user", "alice"]
+    result = CliRunner().invoke(app, words, prog_name="prefcli")
+    assert result.exit_code == 66
+
+
+def prefcli_in_a_shell(line: str, home: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", f'prefcli() {{ "{sys.executable}" -m prefcli "$@"; }}; {line}'],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**ENVIRONMENT, "PREFCLI_HOME": str(home)},
+    )
+
+
+@pytest.mark.parametrize("words", ["path", "path --json", "--help", "generate --help"])
+def test_a_full_disk_below_stdout_is_one_line_and_1(home: Path, words: str) -> None:
+    result = prefcli_in_a_shell(f"prefcli {words} >/dev/full", home)
+    assert result.returncode == 1
+    assert result.stderr == (
+        "prefcli: error: cannot write to standard output: No space left on device; "
+        "send it to another file or device\n"
+    )
+
+
+@pytest.mark.parametrize(("words", "code"), [("profile show nobody", 66), ("nothing", 2)])
+def test_a_full_disk_below_stderr_leaves_the_exit_code(home: Path, words: str, code: int) -> None:
+    assert prefcli_in_a_shell(f"prefcli {words} 2>/dev/full", home).returncode == code
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_ingest_is_130_and_one_line_and_the_catalog_opens(
+    home: Path, tmp_path: Path, sent: signal.Signals
+) -> None:
+    pipe = tmp_path / "feedback.jsonl"
+    os.mkfifo(pipe)
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from prefcli.cli import main; main()"
+    )
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", program, "ingest", pipe, "--user", "alice"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**ENVIRONMENT, "PREFCLI_HOME": str(home)},
+        ) as process,
+        pipe.open("w") as file,  # returns when the command has opened its end
+    ):
+        file.write('{"prompt": "a", "chosen": "b", "rejected": "c"}\n' * 2000)
+        file.flush()
+        process.send_signal(sent)
+        assert process.communicate(timeout=60) == ("", "prefcli: interrupted\n")
+    assert process.returncode == 130
+    with Store.open() as store:
+        assert store.users() == []
 
 
 def test_a_message_cannot_move_the_cursor(run: Callable[[BaseException], Result]) -> None:
@@ -167,3 +259,14 @@ def test_help_goes_to_stdout_and_fits_80_columns(words: list[str]) -> None:
     assert result.stdout.startswith("Usage: prefcli ")
     assert max(map(len, result.stdout.splitlines())) <= 80
     assert "{" not in result.stdout
+
+
+@pytest.mark.parametrize("words", [["--help"], ["generate", "--help"], ["space", "train", "-h"]])
+def test_help_fits_40_columns_but_for_its_examples(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    result = CliRunner().invoke(app, words, prog_name="prefcli")
+    page, _, _ = result.stdout.partition("Examples:")
+    assert max(map(len, page.splitlines())) <= 40
+    assert "..." not in page.replace("[ARGS]...", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +13,14 @@ import pytest
 
 from prefcli.services import batch as batch_service
 from prefcli.services import generate as service
-from prefcli.services.generate import MAX_NEW_TOKENS, TEMPERATURE, TOP_P, Generation
+from prefcli.services.generate import (
+    HOTTEST,
+    MAX_NEW_TOKENS,
+    STRONGEST,
+    TEMPERATURE,
+    TOP_P,
+    Generation,
+)
 from tests.cli.conftest import Run
 
 
@@ -184,5 +192,57 @@ def test_words_that_do_not_fit_together_are_a_usage_error(
     assert result.stderr.count("\n") == 1
 
 
-def test_a_directory_is_no_batch(run: Run, calls: list[dict[str, Any]], tmp_path: Path) -> None:
-    assert run("generate", "--batch", tmp_path).exit_code == 66
+@pytest.mark.parametrize("name", [".", "file/x", "y" * 300, "nothing"])
+def test_a_batch_that_cannot_be_read_is_one_line_with_its_path(
+    run: Run, calls: list[dict[str, Any]], tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / name
+    result = run("generate", "--batch", path)
+    assert (result.exit_code, result.stdout) == (66, "")
+    assert str(path) in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_batch_without_a_name_is_a_usage_error(run: Run, calls: list[dict[str, Any]]) -> None:
+    result = run("generate", "--batch", "")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "prefcli: error: --batch needs the name of a file, or - for stdin\n"
+
+
+def test_a_gzipped_batch_is_read_as_a_plain_one(
+    run: Run, calls: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    path = tmp_path / "prompts"
+    path.write_bytes(gzip.compress(b'{"prompt": "a"}\n{"prompt": "b"}\n'))
+    result = run("generate", "--batch", path)
+    assert result.exit_code == 0
+    assert [json.loads(line)["response"] for line in result.stdout.splitlines()] == ["A", "B"]
+
+
+def test_a_gzipped_batch_that_is_cut_off_is_bad_data(
+    run: Run, calls: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    path = tmp_path / "prompts.gz"
+    path.write_bytes(gzip.compress(b'{"prompt": "a"}\n')[:-6])
+    result = run("generate", "--batch", path)
+    assert result.exit_code == 65
+    assert "the gzip data is cut off or damaged after line" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--strength", "10.1"), ("--strength", "1e308"), ("--temperature", "101")]
+)
+def test_a_setting_far_out_of_range_names_its_option(
+    run: Run, calls: list[dict[str, Any]], option: str, value: str
+) -> None:
+    result = run("generate", "hello", option, value)
+    assert (result.exit_code, result.stdout, calls) == (2, "", [])
+    assert option in result.stderr
+
+
+def test_the_largest_settings_are_those_of_the_service(
+    run: Run, calls: list[dict[str, Any]]
+) -> None:
+    words = ("--strength", STRONGEST, "--temperature", HOTTEST)
+    assert run("generate", "hello", *map(str, words)).exit_code == 0

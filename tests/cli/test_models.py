@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from prefcli.services import bases, spaces
+from prefcli.store import Store
 from tests.cli.conftest import Run
 
 TRAIN_SPACE = spaces.train_space  # the fixture puts another in its place
@@ -93,3 +95,65 @@ def test_words_that_do_not_fit_together_are_a_usage_error(
     result = run("space", "train", *words)
     assert (result.exit_code, result.stdout, calls) == (2, "", [])
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("base", "add", "org/tiny"),
+        ("base", "add", "org/model", "--name", "tiny"),
+        ("base", "add", ""),
+        ("base", "use", ""),
+        ("base", "show", "al\udcff"),
+        ("space", "use", ""),
+        ("space", "show", "al\udcff"),
+        ("space", "train", ""),
+        ("space", "train", "al\udcff"),
+        ("space", "train", "a" * 300),
+        ("space", "train", "tiny"),
+        ("space", "train", "a", "--prompts", ""),
+        ("space", "train", "a", "--base", ""),
+        ("space", "train", "a", "--steps", "9" * 40),
+        ("space", "train", "a", "--seed", str(2**63)),
+        ("fit", "--user", "alice", "--space", ""),
+        ("generate", "--base", "", "hello"),
+    ],
+)
+def test_names_and_numbers_that_make_no_sense_are_a_usage_error(
+    run: Run, words: tuple[str, ...]
+) -> None:
+    result = run(*words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("prefcli: error: ")
+    assert result.stderr.count("\n") == 1
+    assert "Error" not in result.stderr
+
+
+def test_a_space_that_lost_its_files_is_listed_as_missing_and_cannot_be_used(
+    run: Run, feedback_file: Path, home: Path
+) -> None:
+    run("ingest", feedback_file, "--user", "alice")
+    with Store.open() as store:
+        store.add_space("lost", "tiny", "fingerprint", {})
+    head, built_in, lost = run("space", "list").stdout.splitlines()
+    at = head.index("STATE")
+    assert (built_in[at:].split(), lost[at:].split()) == (["ok", "yes"], ["missing"])
+    rows = [json.loads(line) for line in run("space", "list", "--jsonl").stdout.splitlines()]
+    assert [(row["space"], row["state"]) for row in rows] == [("tiny", "ok"), ("lost", "missing")]
+    for words in (
+        ("space", "use", "lost"),
+        ("space", "show", "lost"),
+        ("fit", "--user", "alice", "--space", "lost"),
+    ):
+        result = run(*words)
+        assert (result.exit_code, result.stdout) == (66, "")
+        assert f"{home / 'spaces' / 'lost'}, which has lost its files" in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
+def test_prompts_in_a_directory_or_nowhere_are_missing_input(run: Run, tmp_path: Path) -> None:
+    for source in (tmp_path, tmp_path / "absent"):
+        result = run("space", "train", "mine", "--prompts", source)
+        assert (result.exit_code, result.stdout) == (66, "")
+        assert f"{source}: no such file" in result.stderr
+        assert result.stderr.count("\n") == 1

@@ -3,52 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from prefcli.base import Base
 from prefcli.errors import DataError, NotFoundError
 from prefcli.feedback.records import text_prompt
-from prefcli.latent.adapter import Adapter, AdapterConfig
-from prefcli.latent.encoder import Encoder, EncoderConfig
-from prefcli.latent.geometry import half_precision
-from prefcli.latent.round_trip import Prior
-from prefcli.latent.space import Space, SpaceConfig
+from prefcli.latent.space import Space
+from tests.random_spaces import random_space
 from tests.tiny_bases import tiny_base
 
+Damage = Callable[[Path, Base], object]
+LEFT_OUT = object()
 ANSWERS = [
     (text_prompt("Hi?"), "yes"),
     (text_prompt("How do I cook rice?"), "Rinse it, then boil it. " * 3),
     (text_prompt("Why?"), ""),
 ]
-
-
-def random_space(base: Base, seed: int = 0) -> Space:
-    """A space of 3 active directions out of 5, untrained."""
-    torch.manual_seed(seed)
-    shape = base.prefix_shape
-    encoder = Encoder(EncoderConfig(base.hidden_size, latent_size=5, width=16, depth=1))
-    encoder.whiten = torch.randn(3, 5)
-    encoder.centre = torch.randn(5)
-    sizes = AdapterConfig(3, shape.layers, shape.heads, shape.head_dim, prefix_length=2, width=8)
-    adapter = Adapter(sizes)
-    half_precision(encoder, adapter)
-    config = SpaceConfig(
-        base="somewhere",
-        base_fingerprint=base.fingerprint(),
-        encoder=encoder.config,
-        adapter=sizes,
-        latent_size=3,
-        max_prompt_tokens=40,
-        max_response_tokens=30,
-        rho=3.0,
-        own_bits_per_byte=(1.0, 2.0),
-        report={"contrastive_accuracy": 0.5},
-    )
-    return Space(config, encoder, adapter, Prior(torch.randn(4, 3), torch.randn(4, 3)))
 
 
 @pytest.fixture(scope="module")
@@ -107,22 +85,85 @@ def test_a_missing_space_is_not_found(tmp_path: Path) -> None:
         Space.load(tmp_path)
 
 
-@pytest.mark.parametrize("fault", ["short", "swapped", "json", "format", "field"])
-def test_a_damaged_space_is_refused_in_one_line(base: Base, tmp_path: Path, fault: str) -> None:
+def short(directory: Path, base: Base) -> None:
+    weights = directory / "space.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+
+
+def swapped(directory: Path, base: Base) -> None:
+    random_space(base, seed=1).save(directory / "other")
+    (directory / "other" / "space.safetensors").replace(directory / "space.safetensors")
+
+
+def other_tensors(directory: Path, base: Base) -> None:
+    save_file({"surprise": torch.zeros(1)}, directory / "space.safetensors")
+
+
+def written(text: str) -> Damage:
+    def write(directory: Path, base: Base) -> None:
+        (directory / "space.json").write_text(text, encoding="utf-8")
+
+    return write
+
+
+def changed(**members: Any) -> Damage:
+    """Members with other values, or without any."""
+
+    def change(directory: Path, base: Base) -> None:
+        description = json.loads((directory / "space.json").read_text(encoding="utf-8"))
+        kept = {name: value for name, value in description.items() if name not in members}
+        kept |= {name: value for name, value in members.items() if value is not LEFT_OUT}
+        (directory / "space.json").write_text(json.dumps(kept), encoding="utf-8")
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        short,
+        swapped,
+        other_tensors,
+        written("{"),
+        written("[]"),
+        written("{}"),
+        written("[" * 100_000),
+        changed(surprise=1),
+        changed(format=99),
+        changed(format="x"),
+        changed(rho="x"),
+        changed(rho=float("nan")),
+        changed(rho=LEFT_OUT),
+        changed(report=LEFT_OUT),
+        changed(report={}),
+        changed(encoder=[]),
+        changed(encoder={"depth": 1}),
+        changed(adapter=None),
+        changed(latent_size=True),
+        changed(latent_size=4),
+        changed(own_bits_per_byte=[1.0]),
+        changed(own_bits_per_byte=["a", "b"]),
+        changed(fingerprint=LEFT_OUT),
+        changed(fingerprint="0" * 16),
+    ],
+)
+def test_a_damaged_space_is_refused_in_one_line_of_ours(
+    base: Base, tmp_path: Path, damage: Damage
+) -> None:
     random_space(base).save(tmp_path)
-    weights, description = tmp_path / "space.safetensors", tmp_path / "space.json"
-    if fault == "short":
-        weights.write_bytes(weights.read_bytes()[:-100])
-    elif fault == "swapped":
-        random_space(base, seed=1).save(tmp_path / "other")
-        weights.write_bytes((tmp_path / "other" / "space.safetensors").read_bytes())
-    elif fault == "json":
-        description.write_text("{", encoding="utf-8")
-    else:
-        fields = json.loads(description.read_text(encoding="utf-8"))
-        fields.update({"format": 99} if fault == "format" else {"surprise": 1})
-        description.write_text(json.dumps(fields), encoding="utf-8")
+    damage(tmp_path, base)
     with pytest.raises(DataError) as caught:
         Space.load(tmp_path)
-    assert str(tmp_path) in caught.value.message
-    assert "\n" not in caught.value.message
+    message = caught.value.message
+    assert str(tmp_path) in message
+    assert "\n" not in message
+    assert "train the space again" in message or "update prefcli" in message
+    assert not re.search("Error|unexpected|NoneType|size mismatch|state_dict", message)
+
+
+@pytest.mark.parametrize("name", ["space.json", "space.safetensors"])
+def test_a_space_that_lost_a_file_is_not_found(base: Base, tmp_path: Path, name: str) -> None:
+    random_space(base).save(tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(NotFoundError, match=r"has lost its files: .*, restore that directory"):
+        Space.load(tmp_path)

@@ -10,6 +10,7 @@ from prefcli import tiny
 from prefcli.errors import DataError, NotFoundError, UsageError
 from prefcli.services.batch import generate_batch
 from prefcli.services.generate import generate
+from prefcli.services.profiles import show_profile
 from prefcli.store import Store
 from prefcli.tiny import corpus, tastes
 
@@ -104,7 +105,9 @@ def test_an_older_version_can_be_asked_for(fitted: Store) -> None:
     ("arguments", "flag"),
     [
         ({"strength": -1.0}, "--strength"),
+        ({"strength": 1e200}, "--strength"),
         ({"temperature": -0.1}, "--temperature"),
+        ({"temperature": 1e300}, "--temperature"),
         ({"top_p": 0.0}, "--top-p"),
         ({"max_new_tokens": 0}, "--max-new-tokens"),
         ({"seed": -1}, "--seed"),
@@ -147,6 +150,27 @@ def test_each_users_answers_follow_that_users_taste_on_topics_nobody_judged(fitt
         pairs = zip(answers[user], answers[None], strict=True)
         wins = sum((utility(a) > utility(b)) + 0.5 * (utility(a) == utility(b)) for a, b in pairs)
         assert wins / len(prompts) > 0.6, user
+
+
+@pytest.mark.parametrize("version", [0, 99999])
+def test_a_version_that_is_not_there_is_told_which_are(fitted: Store, version: int) -> None:
+    with pytest.raises(NotFoundError, match=r"alice has only version 1$"):
+        generate(fitted, PROMPT, profile=f"alice@{version}")
+    first = fitted.profile("alice")
+    assert first is not None
+    fitted.add_profile("alice", first.space, first.artifact, first.summary)
+    with pytest.raises(NotFoundError, match=r"alice has versions 1 to 2$"):
+        generate(fitted, PROMPT, profile=f"alice@{version}")
+
+
+def test_a_damaged_profile_is_told_by_its_owner_and_version(fitted: Store) -> None:
+    stored = fitted.profile("alice")
+    assert stored is not None
+    fitted.add_profile("alice", stored.space, stored.artifact[:40], stored.summary)
+    with pytest.raises(DataError, match=r"^profile alice@2: not a readable profile"):
+        generate(fitted, PROMPT, profile="alice")
+    with pytest.raises(DataError, match=r"^profile alice@2: not a readable profile"):
+        show_profile(fitted, "alice")
 
 
 @pytest.mark.parametrize("digits", [20, 5000])

@@ -1,0 +1,314 @@
+"""Spaces by name: how one comes to be, and what is said of one whose files are no good.
+
+No space is trained here: one with random weights takes the place of what training would give.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prefcli.base import Base
+from prefcli.errors import DataError, NotFoundError, PrefcliError, UsageError
+from prefcli.feedback.records import Message, text_prompt
+from prefcli.latent.space import Space
+from prefcli.services import spaces
+from prefcli.services.prompts import read_prompts
+from prefcli.store import Store
+from tests.random_spaces import random_space
+from tests.tiny_bases import tiny_base
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    with Store.open() as store:
+        yield store
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> str:
+    path = tmp_path / "prompts.txt"
+    path.write_text("\n".join(f"Question {i}?" for i in range(12)))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def base() -> Base:
+    return tiny_base("gpt2")
+
+
+@pytest.fixture
+def training(monkeypatch: pytest.MonkeyPatch, base: Base) -> list[Callable[[], object]]:
+    """What happens while a space is trained; the space's weights depend on the seed."""
+    meanwhile: list[Callable[[], object]] = []
+
+    def train(base: Base, *_: Any, **__: Any) -> Space:
+        for act in meanwhile:
+            act()
+        return random_space(base, seed=_[2].seed % 2**32)
+
+    monkeypatch.setattr("prefcli.latent.train.train_space", train)
+    monkeypatch.setattr(spaces, "open_base", lambda *_: base)
+    return meanwhile
+
+
+def states(store: Store) -> dict[str, str]:
+    return {row["space"]: row["state"] for row in spaces.list_spaces(store)}
+
+
+def left(store: Store) -> list[str]:
+    """What lies where the spaces lie."""
+    return sorted(path.name for path in (store.home / "spaces").glob("*"))
+
+
+# -- training -----------------------------------------------------------------------------------
+
+
+def test_a_trained_space_is_listed_and_private(
+    store: Store, prompts: str, training: list[Any]
+) -> None:
+    row = spaces.train_space(store, name="mine", prompts=prompts, seed=2**63 - 1)
+    assert (row["space"], row["state"], row["base"]) == ("mine", "ok", "tiny")
+    assert states(store) == {"tiny": "ok", "mine": "ok"}
+    assert left(store) == ["mine"]
+    assert stat.S_IMODE((store.home / "spaces").stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"name": "a" * 300}, "is too long: choose one of at most 200 bytes"),
+        ({"name": "there"}, "a space 'there' exists already: choose another name"),
+        ({"name": "There"}, "a space 'there' exists already"),
+        ({"name": "tiny"}, "a space 'tiny' exists already"),
+        ({"name": "al\udcff"}, "cannot be used"),
+        ({"name": ""}, "cannot be used"),
+        ({"base": ""}, "base name '' cannot be used"),
+        ({"base": "al\udcff"}, "cannot be used"),
+        ({"prompts": ""}, "--prompts is empty: name a file, or - for stdin"),
+        ({"seed": -1}, "--seed -1: expected 0 to 9223372036854775807"),
+        ({"seed": 2**63}, "--seed 9223372036854775808: expected 0 to"),
+        ({"steps": 10**30}, "--steps of more than 64 bits: expected 1 to 1000000"),
+        ({"steps": 0}, "--steps 0: expected"),
+        ({"latent_size": 10**6}, "--latent-size 1000000: expected 1 to 1024"),
+        ({"latent_size": 0}, "--latent-size 0"),
+        ({"samples": 10**6}, "--samples 1000000: expected 2 to 1024"),
+        ({"samples": 1}, "--samples 1"),
+        ({"max_new_tokens": 10**9}, "--max-new-tokens 1000000000: expected 1 to 65536"),
+        ({"trunk_layers": 4}, "--trunk-layers 4: expected 1 to 3"),
+        ({"trunk_layers": 0}, "--trunk-layers 0"),
+    ],
+)
+def test_words_that_cannot_be_followed_are_refused_before_sampling(
+    store: Store, prompts: str, training: list[Any], words: dict[str, Any], told: str
+) -> None:
+    store.add_space("there", "tiny", "fingerprint", {})
+    training.append(lambda: pytest.fail("training began"))
+    with pytest.raises(UsageError, match=told):
+        spaces.train_space(store, **{"name": "mine", "prompts": prompts, **words})
+    assert left(store) == []
+
+
+def test_a_home_that_cannot_be_written_to_is_told_before_sampling(
+    store: Store, prompts: str, training: list[Any]
+) -> None:
+    (store.home / "spaces").write_text("no directory")
+    training.append(lambda: pytest.fail("training began"))
+    with pytest.raises(PrefcliError, match=r"cannot write to .*spaces \(File exists\): check"):
+        spaces.train_space(store, name="mine", prompts=prompts)
+
+
+def test_of_two_trainings_of_one_name_the_first_to_end_keeps_its_files(
+    store: Store, prompts: str, training: list[Any]
+) -> None:
+    def other() -> None:
+        training.clear()
+        spaces.train_space(store, name="mine", prompts=prompts, seed=1)
+
+    training.append(other)
+    with pytest.raises(UsageError, match="space 'mine' exists already"):
+        spaces.train_space(store, name="mine", prompts=prompts, seed=2)
+    kept = spaces.open_space(spaces.resolve_space(store, "mine"))
+    assert kept.fingerprint() == random_space(tiny_base("gpt2"), seed=1).fingerprint()
+    assert left(store) == ["mine"]
+
+
+def test_a_training_that_fails_leaves_nothing_and_the_name_is_free(
+    store: Store, prompts: str, training: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", fail)
+        with pytest.raises(PrefcliError, match=r"cannot write to .*mine \(No space left"):
+            spaces.train_space(store, name="mine", prompts=prompts)
+    assert (left(store), states(store)) == ([], {"tiny": "ok"})
+    spaces.train_space(store, name="mine", prompts=prompts)
+    assert left(store) == ["mine"]
+
+
+def test_what_a_killed_training_leaves_is_in_nobodys_way(
+    store: Store, prompts: str, training: list[Any]
+) -> None:
+    script = (
+        "import os, signal, sys; from pathlib import Path; from prefcli.services import spaces\n"
+        "with spaces._workplace(Path(sys.argv[1])) as workplace:\n"
+        "    (workplace / 'half').touch(); os.kill(os.getpid(), signal.SIGTERM)"
+    )
+    directory = store.space_directory("mine")
+    killed = subprocess.run([sys.executable, "-c", script, str(directory)], check=False)
+    assert killed.returncode == -signal.SIGTERM
+    directory.mkdir()  # or killed later, between putting the files there and the commit
+    (directory / "space.json").write_text("{}")
+    assert states(store) == {"tiny": "ok"}
+    spaces.train_space(store, name="mine", prompts=prompts)
+    assert states(store) == {"tiny": "ok", "mine": "ok"}
+
+
+# -- files that are no good ---------------------------------------------------------------------
+
+
+def remove(directory: Path) -> None:
+    shutil.rmtree(directory)
+
+
+def overwrite(directory: Path) -> None:
+    (directory / "space.json").write_text("[]")
+
+
+def cut(directory: Path) -> None:
+    file = directory / "space.safetensors"
+    file.write_bytes(file.read_bytes()[:-10])
+
+
+def exchange(directory: Path) -> None:
+    random_space(tiny_base("gpt2"), seed=9).save(directory)
+
+
+@pytest.mark.parametrize(
+    ("harm", "state", "kind"),
+    [
+        (remove, "missing", NotFoundError),
+        (overwrite, "damaged", DataError),
+        (cut, "damaged", DataError),
+        (exchange, "damaged", DataError),
+    ],
+)
+def test_a_space_without_good_files_is_told_and_harms_no_other(
+    store: Store,
+    prompts: str,
+    training: list[Any],
+    harm: Callable[[Path], None],
+    state: str,
+    kind: type[PrefcliError],
+) -> None:
+    fingerprint = spaces.train_space(store, name="bad", prompts=prompts)["fingerprint"]
+    spaces.train_space(store, name="good", prompts=prompts, seed=1)
+    harm(store.space_directory("bad"))
+    rows = {row["space"]: row for row in spaces.list_spaces(store)}
+    assert {name: row["state"] for name, row in rows.items()} == {
+        "tiny": "ok",
+        "bad": state,
+        "good": "ok",
+    }
+    assert rows["bad"].keys() == rows["good"].keys()
+    for use in (
+        lambda: spaces.resolve_space(store, "bad"),
+        lambda: spaces.use_space(store, "bad"),
+        lambda: spaces.show_space(store, "bad"),
+        lambda: spaces.space_of(store, fingerprint),
+    ):
+        with pytest.raises(kind) as caught:
+            use()
+        message = caught.value.message
+        assert str(store.space_directory("bad")) in message
+        assert message.endswith(
+            "restore that directory, or train the space again under another name"
+        )
+    for name in ("tiny", "good"):
+        found = spaces.resolve_space(store, name)
+        assert spaces.space_of(store, found.fingerprint) == found
+
+
+def test_the_same_training_under_another_name_takes_a_lost_space_s_place(
+    store: Store, prompts: str, training: list[Any]
+) -> None:
+    lost = spaces.train_space(store, name="lost", prompts=prompts)
+    spaces.train_space(store, name="again", prompts=prompts)
+    remove(store.space_directory("lost"))
+    assert spaces.space_of(store, lost["fingerprint"]).name == "again"
+
+
+@pytest.mark.parametrize("name", ["", "al\udcff", "a\0b"])
+def test_a_name_that_is_no_text_is_no_name_to_ask_for(store: Store, name: str) -> None:
+    with pytest.raises(UsageError, match="cannot be used"):
+        spaces.use_space(store, name)
+
+
+# -- prompts ------------------------------------------------------------------------------------
+
+
+def test_prompts_are_read_from_lines_of_text_and_of_json(tmp_path: Path) -> None:
+    path = tmp_path / "prompts"
+    turns = [{"role": "system", "content": "s"}, {"role": "user", "content": "u\u2028v"}]
+    rows = [json.dumps({"prompt": "one"}), json.dumps({"prompt": turns}, ensure_ascii=False)]
+    path.write_bytes(("\ufeff two \r\n\r\n" + "\n".join(rows)).encode())
+    assert read_prompts(str(path)) == [
+        text_prompt("two"),
+        text_prompt("one"),
+        (Message("system", "s"), Message("user", "u\u2028v")),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"prompt": ',
+        '{"x": 1}',
+        '{"prompt": 3}',
+        '{"prompt": []}',
+        '{"prompt": " "}',
+        '{"prompt": [{"role": "user"}]}',
+        '{"prompt": "\\ud800"}',
+        '{"a":' * 9999,
+    ],
+)
+def test_a_line_of_json_without_a_prompt_is_bad_data(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "prompts"
+    path.write_text(f"fine\n{line}\n")
+    with pytest.raises(DataError, match=f"{path}:2: "):
+        read_prompts(str(path))
+
+
+def test_prompts_that_are_not_there_are_missing_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    for source, told in (
+        (str(tmp_path), "no such file, it is a directory"),
+        (str(tmp_path / "absent"), "no such file"),
+        ("a" * 5000, "cannot be read"),
+        ("a\0b", "cannot be read"),
+        ("-", "stdin: there is no standard input; name a file"),
+    ):
+        with pytest.raises(NotFoundError, match=told):
+            read_prompts(source)
+
+
+def test_prompts_in_bytes_that_are_no_text_are_bad_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"good\nb\xffd")))
+    with pytest.raises(DataError, match="stdin: byte 6 is not UTF-8, expected text"):
+        read_prompts("-")
