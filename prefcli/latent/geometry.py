@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from prefcli.latent.responses import Group
     from prefcli.progress import Progress
 
-# Round-trip correlation, on the prompts of stage 1, that an axis must reach to be kept. A base for
-# which no axis reaches the first level gets those that reach the second; its report shows it.
+# Round-trip correlation, on the prompts of stage 1, that an axis must reach to be kept. A base of
+# which too few axes reach the first level gets those that reach the second; its report shows it.
 CONSISTENCY_LEVELS = (0.7, 0.5)
+FEWEST_AXES = 4
 
 
 @dataclass(frozen=True)
@@ -147,8 +148,9 @@ def keep_faithful(encoder: Encoder, adapter: Adapter, z: Tensor, back: Tensor) -
     cross = (z - z.mean(0)).T @ (back - back.mean(0)) / len(z)  # (Z, Z)
     axes = torch.linalg.eigh((cross + cross.T) / 2)[1].flip(1)  # (Z, Z), most faithful first
     consistency = correlation(z @ axes, back @ axes)
-    level = next((level for level in CONSISTENCY_LEVELS if consistency.max() >= level), None)
-    if level is None:
+    strict, lenient = CONSISTENCY_LEVELS
+    level = strict if (consistency >= strict).sum() >= FEWEST_AXES else lenient
+    if consistency.max() < lenient:
         raise PrefcliError(
             "no direction of the space survives a round trip (best correlation "
             f"{float(consistency.max()):.2f}): train for more steps, or on more prompts"
