@@ -151,8 +151,13 @@ class Profile:
         except DataError:
             raise
         except (
-            *(SafetensorError, ValueError, KeyError, TypeError, AttributeError),
-            *(OverflowError, RecursionError),  # of numbers and nesting that no profile has
+            SafetensorError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            OverflowError,  # a number that no profile has
+            RecursionError,  # nesting that no profile has
         ) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise DataError(f"not a readable profile ({reason}), fit the user again") from error

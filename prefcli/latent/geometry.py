@@ -80,8 +80,7 @@ def settle(
         PrefcliError: no direction survives.
     """
     encoder, adapter = trained.encoder, trained.adapter
-    spectrum = whiten(base, trained, groups, progress)
-    raw = encode_groups(base, encoder, groups, raw=True, progress=progress)
+    spectrum, raw = whiten(base, trained, groups, progress)
     with torch.no_grad():
         z = Prior(*encoder.whitened(*raw)).draw(draws, seed)
     back, _ = round_trip(base, encoder, adapter, groups, z, seed=seed, progress=progress)
@@ -100,8 +99,12 @@ def settle(
 
 def whiten(
     base: Base, trained: Trained, groups: Sequence[Group], progress: Progress | None = None
-) -> list[float]:
-    """Give z mean 0 and covariance I over the base's own answers; returns the spectrum (Z).
+) -> tuple[list[float], tuple[Tensor, Tensor]]:
+    """Give z mean 0 and covariance I over the base's own answers.
+
+    Returns:
+        The spectrum (Z), and the raw encodings of the answers, (N, Z) each, which whitening
+        leaves as they are.
 
     The aggregated posterior within prompts is the covariance of the means plus the mean of the
     posterior variances; its inverse square root is absorbed into encoder and adapter.
@@ -128,7 +131,7 @@ def whiten(
         adapter.inner.weight = torch.nn.Parameter(adapter.inner.weight @ from_white)
     half_precision(encoder, adapter)
     spectrum: list[float] = torch.linalg.eigvalsh(to_white @ signal @ to_white).flip(0).tolist()
-    return spectrum
+    return spectrum, (mean, log_var)
 
 
 def keep_faithful(encoder: Encoder, adapter: Adapter, z: Tensor, back: Tensor) -> list[float]:

@@ -62,10 +62,8 @@ def train_space(
         progress=progress,
     )
     cuda = [base.device] if base.device.type == "cuda" else []
-    with (
-        base.plain_attention(),
-        torch.random.fork_rng(cuda),
-    ):  # the caller's streams stay as they are
+    # The caller's random streams stay as they are.
+    with base.plain_attention(), torch.random.fork_rng(cuda):
         trained = pretrain(base, groups, config, progress)
     geometry = settle(base, trained, groups, seed=config.seed, progress=progress)
     report = measure(

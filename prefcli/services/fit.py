@@ -174,10 +174,8 @@ class _Fitter:
         done = 0
         for batch in space.encode(base, [answers[key] for key in missing]):
             probed = [key for index, _ in batch if (key := missing[index]) in probes]
-            bits: dict[bytes, float | None] = {}
-            if probed:
-                measured = space.bits_per_byte(base, [answers[key] for key in probed])
-                bits.update(zip(probed, measured, strict=True))
+            measured = space.bits_per_byte(base, [answers[key] for key in probed])
+            bits = dict(zip(probed, measured, strict=True))
             fresh = {
                 (key := missing[index]): Encoding(
                     encoded.mean.astype("<f4").tobytes(),

@@ -42,7 +42,7 @@ def groups(count: int) -> list[Group]:
 def test_whitened_answers_have_mean_zero_and_covariance_one_within_prompts(base: Base) -> None:
     encoder, adapter = parts(base, 4)
     found = groups(20)
-    spectrum = whiten(base, Trained(encoder, adapter, []), found)
+    spectrum, _ = whiten(base, Trained(encoder, adapter, []), found)
     mean, log_var = encode_groups(base, encoder, found)
     spread = within_covariance(mean, [6] * 20) + torch.diag(log_var.exp().mean(0))
     torch.testing.assert_close(mean.mean(0), torch.zeros(4), atol=1e-4, rtol=0)
