@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -221,6 +222,15 @@ class Base:
             logits[answer].float(), ids[:, first:][answer], reduction="none"
         )  # (answer tokens,)
         return losses.new_zeros(len(rows)).index_add(0, row, losses)
+
+    def bits_per_byte(self, ids: Sequence[int]) -> float | None:
+        """How hard a text is for the base: its tokens after the first; None if it has no text."""
+        size = len(self.text(ids).encode())
+        if len(ids) < 2 or not size:
+            return None
+        with torch.no_grad():
+            nll = self.negative_log_likelihood([ids[:1]], [ids[1:]])
+        return float(nll) / math.log(2) / size
 
     def hidden_states(self, ids: Tensor, depth: int) -> Tensor:
         """What the lowest `depth` layers make of right-padded ids; higher layers never run.

@@ -95,10 +95,22 @@ class Output:
             self._print(table.framed(columns, cells, widths))
 
     def fields(self, values: Mapping[str, Any]) -> None:
-        """Print one object as lines of name and value, what is nested indented."""
+        """Print one object as lines of name and value, what is nested indented.
+
+        In a terminal, a long value goes on below itself.
+        """
+        from textwrap import wrap
+
         lines = list(_lines(values))
-        width = max((len(name) for name, _ in lines), default=0)
-        self.text("\n".join(f"{name:<{width}}  {value}".rstrip() for name, value in lines))
+        width = max((len(name) for name, _ in lines), default=0) + table.GAP
+        room = get_terminal_size().columns - width
+        cuts = self.interactive and room >= table.LEAST_WIDTH
+        printed = []
+        for name, value in lines:
+            first, *more = (wrap(value, room) if cuts else [value]) or [""]
+            printed.append(f"{name:<{width}}{first}".rstrip())
+            printed += [" " * width + part for part in more]
+        self.text("\n".join(printed))
 
     def record(self, values: Mapping[str, Any], as_json: bool) -> None:
         """Print one object, as JSON or for a person."""

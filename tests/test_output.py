@@ -241,6 +241,20 @@ def test_fields_read_as_name_and_value(capsys: pytest.CaptureFixture[str]) -> No
     ]
 
 
+def test_a_long_field_goes_on_below_itself_in_a_terminal() -> None:
+    program = (
+        "from prefcli.output import Output; "
+        "Output().fields({'sizes': [1.5] * 9, 'note': 'x' * 20, 'none': ''})"
+    )
+    assert in_terminal(program, 27).splitlines() == [
+        "sizes  1.5, 1.5, 1.5, 1.5,",
+        "       1.5, 1.5, 1.5, 1.5,",
+        "       1.5",
+        "note   xxxxxxxxxxxxxxxxxxxx",
+        "none",
+    ]
+
+
 def test_a_listing_says_on_stderr_that_there_is_more(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [{"name": str(number), "size": number} for number in range(5)]
     Output().listing(COLUMNS, iter(rows), limit=3, as_jsonl=True)

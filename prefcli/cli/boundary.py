@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -145,6 +146,8 @@ def report(error: Exception) -> int:
 
 def _usage_message(error: Any) -> str:
     message = str(error.format_message()).rstrip(".")
+    message = re.sub("not a valid float( range)?", "not a number", message)
+    message = re.sub("not a valid int(eger)?( range)?", "not a whole number", message)
     if message[1:2].islower():
         message = message[0].lower() + message[1:]
     if error.ctx is None:

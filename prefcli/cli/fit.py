@@ -53,7 +53,8 @@ def fit(
     as_jsonl: JsonLines = False,
 ) -> None:
     if (user is None) != all_users:
-        raise UsageError("fit needs either --user NAME or --all")
+        both = "not both" if all_users else "one of the two"
+        raise UsageError(f"fit takes --user NAME or --all, {both}")
     if as_json and all_users:
         raise UsageError("--json is for one profile: use --jsonl with --all")
     if as_json and as_jsonl:

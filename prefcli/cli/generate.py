@@ -63,7 +63,7 @@ def generate(
     ] = 1.0,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, metavar="N", help="Makes the answer repeatable; otherwise drawn."),
+        typer.Option(min=0, metavar="N", help="Makes answers repeatable; otherwise drawn."),
     ] = None,
     max_new_tokens: Annotated[
         int, typer.Option(min=1, metavar="N", help="Longest answer, in tokens.")
@@ -131,9 +131,11 @@ def _answer(output: Output, store: Store, prompt: str, sampling: dict[str, Any])
             output.piece(piece)
             last = piece
 
-    run(store, prompt, on_text=show, **sampling)
+    answer = run(store, prompt, on_text=show, **sampling)
     if not last.endswith("\n"):
         output.piece("\n")
+    for warning in answer.warnings:
+        output.warning(warning)
 
 
 def _answer_as_json(output: Output, store: Store, prompt: str, sampling: dict[str, Any]) -> None:
@@ -141,6 +143,8 @@ def _answer_as_json(output: Output, store: Store, prompt: str, sampling: dict[st
 
     answer = run(store, prompt, **sampling)
     output.json(dataclasses.asdict(answer))
+    for warning in answer.warnings:
+        output.warning(warning)
 
 
 def _answer_lines(

@@ -16,6 +16,7 @@ COLUMNS = (
     Column("profile", "PROFILE", words.name, shrinks=True),
     Column("space", "SPACE", words.name, shrinks=True),
     Column("pairs", "PAIRS", words.name, right=True),
+    Column("thumbs", "THUMBS", words.name, right=True),
     Column("heldout_accuracy", "HELD OUT", words.accuracy, right=True),
     Column("bytes", "SIZE", words.size, right=True),
     Column("created", "CREATED", words.moment),

@@ -19,7 +19,7 @@ COLUMNS = (
     Column("base", "BASE", shrinks=True),
     Column("directions", "DIRECTIONS", words.name, right=True),
     Column("contrastive_accuracy", "CONTRASTIVE", words.accuracy, right=True),
-    Column("rho", "REACH", words.decimal, right=True),
+    Column("rho", "RHO", words.decimal, right=True),
     Column("state", "STATE"),
     Column("in_use", "IN USE", lambda value: "yes" if value else ""),
 )

@@ -144,6 +144,14 @@ def prompt(row: Fields, field: str) -> Prompt:
     return text_prompt(value)
 
 
+def question(row: Fields, field: str) -> Prompt:
+    """A prompt that somebody can answer: not all of it is empty."""
+    turns = prompt(row, field)
+    if not any(turn.content.strip() for turn in turns):
+        raise DataError(f"field {field!r}: is empty, expected text or messages")
+    return turns
+
+
 def answer(row: Fields, field: str) -> str:
     """A field that must be an answer: text, one assistant turn, or a list that begins with one."""
     value = get(row, field)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from prefcli.allocator import keep_freed_memory
 from prefcli.latent.geometry import settle
 from prefcli.latent.pretrain import PretrainConfig, pretrain
 from prefcli.latent.report import measure
@@ -61,6 +62,7 @@ def train_space(
         seed=config.seed + 1,
         progress=progress,
     )
+    keep_freed_memory()
     cuda = [base.device] if base.device.type == "cuda" else []
     # The caller's random streams stay as they are.
     with base.plain_attention(), torch.random.fork_rng(cuda):

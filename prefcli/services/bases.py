@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cache
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,12 @@ from prefcli.store.text import storable
 if TYPE_CHECKING:
     from prefcli.base import Base
     from prefcli.progress import Progress
+
+# What to do about text that a base cannot read.
+OTHER_BASE = (
+    "Use a base that reads such text: `prefcli base add Qwen/Qwen2.5-0.5B-Instruct --name qwen`, "
+    "then `prefcli space train mine --base qwen`"
+)
 
 
 @dataclass(frozen=True)
@@ -176,15 +183,20 @@ def _new_name(name: str | None, source: str) -> str:
 
 @cache
 def _embedded() -> BaseReference:
+    from safetensors import safe_open
+
     directory = tiny.base_directory()
     space = json.loads((tiny.space_directory() / "space.json").read_text(encoding="utf-8"))
     config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    with safe_open(directory / "model.safetensors", framework="numpy") as weights:
+        shapes = [weights.get_slice(name).get_shape() for name in weights.keys()]  # noqa: SIM118 (no mapping)
     details = {
         "model_type": config["model_type"],
+        "parameters": sum(map(prod, shapes)),
         "layers": config["n_layer"],
         "context": config["n_positions"],
         "chat_template": True,
-        "embedded": True,
+        "trust_remote_code": False,
     }
     return BaseReference(
         tiny.NAME, str(directory), "cpu", "float32", space["base_fingerprint"], details

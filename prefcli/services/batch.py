@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from prefcli.errors import DataError, PrefcliError, UsageError
-from prefcli.feedback.records import ROLES, Message, Prompt, text_prompt
+from prefcli.feedback import fields
 from prefcli.services.generate import (
     MAX_NEW_TOKENS,
     TEMPERATURE,
@@ -52,7 +51,8 @@ def generate_batch(
     Args:
         lines: JSONL; blank lines are passed over.
         batch_size: Records answered at once.
-        seed: For every record that has none of its own; None draws one for each.
+        seed: For the first record, one more for each that follows; a record may have its own.
+            None draws one for each.
         Others as in `generate`.
 
     Raises:
@@ -68,7 +68,9 @@ def generate_batch(
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        pending.append((number, *_job(generator, line, number, profile, seed)))
+        # One stream for all would open every answer with the same words.
+        own = None if seed is None else (seed + done + len(pending)) % 2**63
+        pending.append((number, *_job(generator, line, number, profile, own)))
         if len(pending) == batch_size:
             yield from _answered(generator, pending, log)
             done += len(pending)
@@ -139,7 +141,9 @@ def _job(
             not isinstance(own_seed, int) or isinstance(own_seed, bool) or not 0 <= own_seed < 2**63
         ):
             raise DataError("field 'seed': expected a whole number from 0 to 2**63 - 1")
-        job = Job(_record_prompt(record), generator.profile(given), pick_seed(own_seed))
+        prompt = fields.question(record, "prompt")
+        check_text(prompt)
+        job = Job(prompt, generator.profile(given), pick_seed(own_seed))
     except PrefcliError as error:
         return _failed(record, number, error), None
     record.pop("error", None)  # what an earlier run said of this record
@@ -186,21 +190,3 @@ def _depth(value: Any) -> int:
             inner for item in level for inner in (item.values() if isinstance(item, dict) else item)
         ]
     return depth
-
-
-def _record_prompt(record: Mapping[str, Any]) -> Prompt:
-    given = record.get("prompt")
-    prompt: Prompt = ()
-    if isinstance(given, str) and given.strip():
-        prompt = text_prompt(given)
-    elif isinstance(given, list):
-        with suppress(KeyError, TypeError):
-            prompt = tuple(Message(turn["role"], turn["content"]) for turn in given)
-    if not prompt or not all(
-        turn.role in ROLES and isinstance(turn.content, str) for turn in prompt
-    ):
-        raise DataError("field 'prompt': expected text, or messages with role and content")
-    if not any(turn.content.strip() for turn in prompt):
-        raise DataError("field 'prompt': every message is empty")
-    check_text(prompt)
-    return prompt

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from prefcli.progress import Progress
 
 USERS = {
-    "alice": "likes it short and warm, with an emoji, no lists",
+    "alice": "likes it short and warm, with an emoji; no lists, nothing formal",
     "bob": "likes it formal, thorough and numbered, no emoji",
 }
 PROMPT = "How do I cook rice?"

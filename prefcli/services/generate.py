@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from prefcli import tiny
 from prefcli.errors import DataError, NotFoundError, UsageError
 from prefcli.feedback.records import Prompt, text_prompt
 from prefcli.profile import Profile
-from prefcli.services.bases import BaseReference, open_base, resolve_base
+from prefcli.services.bases import OTHER_BASE, BaseReference, open_base, resolve_base
 from prefcli.services.spaces import open_space, space_of
 from prefcli.store import Store, StoredProfile
 
@@ -76,6 +77,7 @@ class Generation:
     version: int | None
     base: str
     seed: int
+    warnings: list[str] = field(default_factory=list)
 
 
 def generate(
@@ -127,6 +129,7 @@ def generate(
         chosen.version if chosen else None,
         generator.reference.name,
         seed,
+        generator.warnings(job),
     )
 
 
@@ -217,6 +220,20 @@ class Generator:
             top_p=self.settings.top_p,
             on_text=on_text,
         )
+
+    def warnings(self, job: Job) -> list[str]:
+        """What a person should know about the answer; the embedded base knows what it is for."""
+        if self.reference.name != tiny.NAME:
+            return []
+        base = self.base()
+        bits = base.bits_per_byte(self._prompt_ids(base, job.prompt))
+        if bits is None or bits <= tiny.STRANGE_PROMPT:
+            return []
+        return [
+            "the built-in base was never asked such a thing and its answer will mean little: it "
+            "knows everyday topics in a few wordings (how do I ..., what is ..., tell me about "
+            f"...). {OTHER_BASE}"
+        ]
 
     def log(self, job: Job, response: str) -> None:
         """Keep prompt and answer in the catalog."""

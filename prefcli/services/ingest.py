@@ -154,6 +154,7 @@ class _Flow:
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     empty: int = 0
+    first_empty: str = ""
     header: str = ""
 
     def entries(self) -> Iterator[Entry]:
@@ -174,7 +175,8 @@ class _Flow:
         """What a person should know about the rows."""
         report, said = self.report, list(self.notes)
         if self.empty:
-            said.append(f"{_count(self.empty, 'judgement has', 'judgements have')} an empty answer")
+            have = _count(self.empty, "judgement has", "judgements have")
+            said.append(f"{have} an empty answer, the first in {self.first_empty}")
         if report.ties:
             said.append(
                 f"{_count(report.ties, 'pair has', 'pairs have')} two identical answers, "
@@ -223,7 +225,9 @@ class _Flow:
             if judgement.says_nothing:
                 self.report.ties += 1
                 continue
-            self.empty += not all(response.strip() for response in judgement.responses)
+            if not all(response.strip() for response in judgement.responses):
+                self.first_empty = self.first_empty or f"{name}:{row.line}"
+                self.empty += 1
             self.users.add(judgement.user)
             yield judgement, name, row.line
 

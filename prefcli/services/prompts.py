@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from prefcli.errors import DataError, NotFoundError, UsageError
-from prefcli.feedback import json_stream
+from prefcli.feedback import fields, json_stream
 from prefcli.feedback.containers import source_name
-from prefcli.feedback.records import Message, Prompt, text_prompt
+from prefcli.feedback.records import Prompt, text_prompt
 from prefcli.store import Store
 
 
@@ -81,12 +81,7 @@ def _json_prompt(line: str, where: str) -> Prompt:
     value, problem = json_stream.decode(line)
     if problem:
         raise DataError(f"{where}: {problem}; mend the line or leave it out")
-    given = value.get("prompt")
-    if isinstance(given, str) and given.strip():
-        return text_prompt(given)
     try:
-        if turns := tuple(Message(str(turn["role"]), str(turn["content"])) for turn in given):
-            return turns
-    except (KeyError, TypeError):
-        pass
-    raise DataError(f"{where}: expected JSON with `prompt`, text or messages")
+        return fields.question(value, "prompt")
+    except DataError as error:
+        raise DataError(f"{where}: {error.message}") from error

@@ -70,7 +70,7 @@ def build_space(parent: Path, seed: int, progress: Progress | None = None) -> No
     from prefcli.loading import load_base
 
     base = load_base(parent / "base", "cpu", "float32")
-    config = PretrainConfig(steps=900, autocast=True, seed=seed)
+    config = PretrainConfig(steps=1400, autocast=True, seed=seed)
     space = train_space(
         base,
         _prompts(corpus.stage_one_topics(), seed),

@@ -98,13 +98,17 @@ def prompts(topic: Topic, kind: PromptKind) -> tuple[str, ...]:
 
 
 def draw_style(rng: random.Random) -> Style:
-    """A style from the world's own distribution; all attributes independent."""
+    """A style from the world's own distribution; all attributes independent.
+
+    Neutral and direct are the commonest: their sentences have no frame that leads into them, so
+    a base learns them last.
+    """
     return Style(
         items=rng.randint(1, 5),
         layout=rng.choices(("prose", "bullets", "numbers"), (2, 1, 1))[0],
         warm=rng.random() < 0.5,
-        formality=rng.choice(("formal", "neutral", "casual")),
-        hedged=rng.random() < 0.5,
+        formality=rng.choices(("formal", "neutral", "casual"), (1, 2, 1))[0],
+        hedged=rng.random() < 0.4,
         emoji=rng.random() < 0.4,
         example=rng.random() < 0.4,
         question=rng.random() < 0.4,

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
+from prefcli.allocator import keep_freed_memory
 from prefcli.tiny import corpus
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def train_tokenizer(seed: int, samples: int = 40_000) -> PreTrainedTokenizerFast
 def train_base(
     tokenizer: PreTrainedTokenizerFast,
     seed: int,
-    steps: int = 2000,
-    batch_size: int = 64,
+    steps: int = 4800,
+    batch_size: int = 32,
     progress: Progress | None = None,
 ) -> GPT2LMHeadModel:
     """Train the base on `steps * batch_size` freshly drawn (prompt, answer) texts.
@@ -66,6 +67,7 @@ def train_base(
     Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) for the matrices of the
     blocks, AdamW for everything else; cosine schedule; bfloat16 autocast; loss on every token.
     """
+    keep_freed_memory()
     torch.manual_seed(seed)
     rng = random.Random(seed + 1)
     model = GPT2LMHeadModel(

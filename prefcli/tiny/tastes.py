@@ -85,8 +85,14 @@ def asks(text: str) -> bool:
 
 
 def alice(text: str) -> float:
-    """Likes it short, warm and with an emoji; no lists."""
-    return -words(text) / 12 + 2.0 * min(warm_marks(text), 2) + 2.0 * emoji(text) - items(text) / 2
+    """Likes it short, warm and with an emoji; no lists, nothing formal."""
+    return (
+        -words(text) / 12
+        + 2.0 * min(warm_marks(text), 2)
+        + 2.0 * emoji(text)
+        - 0.5 * items(text)
+        - 0.5 * min(formal_marks(text), 4)
+    )
 
 
 def bob(text: str) -> float:

@@ -232,6 +232,15 @@ def test_a_message_cannot_move_the_cursor(run: Callable[[BaseException], Result]
             "see 'prefcli profile list --help'",
         ),
         (
+            ["generate", "--strength", "much", "hello"],
+            "invalid value for '--strength': 'much' is not a number; see 'prefcli generate --help'",
+        ),
+        (
+            ["profile", "list", "-n", "1.5"],
+            "invalid value for '--limit' / '-n': '1.5' is not a whole number; "
+            "see 'prefcli profile list --help'",
+        ),
+        (
             ["generate", "--strength", "nan", "hello"],
             "invalid value for '--strength': nan is not a finite number; "
             "see 'prefcli generate --help'",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from prefcli import bar
 from prefcli.cli.app import app
 
 PROFILES = Path(__file__).parents[2] / "profiles"
+FIELDS = (PROFILES.parent / "docs" / "json.md").read_text(encoding="utf-8")
 PROMPT = "How do I cook rice?"
 
 
@@ -32,13 +35,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def prefcli(home: Path, *words: str | Path, stdin: str | None = None, code: int = 0) -> Result:
-    """Run `prefcli WORDS` and insist on its exit code; where it is 0, stderr has warnings only."""
+    """Run `prefcli WORDS` and insist on its exit code; where it is 0, stderr warns at most."""
     result = CliRunner(env={"PREFCLI_HOME": str(home)}).invoke(
         app, [str(word) for word in words], stdin, prog_name="prefcli"
     )
     assert result.exit_code == code, result.stderr
     if code == 0:
-        assert all(line.startswith("prefcli: warning: ") for line in result.stderr.splitlines())
+        told = ("prefcli: warning: ", "prefcli: the first ")
+        assert all(line.startswith(told) for line in result.stderr.splitlines())
     return result
 
 
@@ -51,6 +55,46 @@ def test_what_streams_is_what_json_says(home: Path) -> None:
     found = json.loads(answer(home, "--profile", "alice", "--json"))
     assert streamed == found["response"] + "\n"
     assert (found["profile"], found["version"], found["seed"]) == ("alice", 1, 3)
+
+
+def documented(heading: str) -> set[str]:
+    """The fields in the tables below a heading of docs/json.md."""
+    section = FIELDS.split(f"## {heading}\n")[1].split("\n## ")[0]
+    return {
+        name
+        for row in section.splitlines()
+        if row.startswith("| `")
+        for name in re.findall("`(.*?)`", row.split("|")[1])
+    }
+
+
+@pytest.mark.parametrize(
+    ("headings", "words"),
+    [
+        (["ingest --json"], ["ingest", PROFILES / "bob.jsonl", "--user", "bob", "--json"]),
+        (["fit --json"], ["fit", "--user", "alice", "--json"]),
+        (["generate --json"], ["generate", "hi", "--max-new-tokens", "1", "--json"]),
+        (["profile list --jsonl"], ["profile", "list", "-n", "1", "--jsonl"]),
+        (
+            ["profile show --json", "profile list --jsonl", "fit --json"],
+            ["profile", "show", "alice", "--json"],
+        ),
+        (["feedback list --jsonl"], ["feedback", "list", "-n", "1", "--jsonl"]),
+        (["base list --jsonl"], ["base", "list", "--jsonl"]),
+        (["base list --jsonl"], ["base", "show", "--json"]),
+        (["space list --jsonl"], ["space", "list", "--jsonl"]),
+        (["space show --json", "space list --jsonl"], ["space", "show", "--json"]),
+        (["path --json"], ["path", "--json"]),
+    ],
+)
+def test_json_has_the_fields_that_are_documented(
+    home: Path, tmp_path: Path, headings: list[str], words: list[str | Path]
+) -> None:
+    own = shutil.copytree(home, tmp_path / "home")
+    expected = {name for heading in headings for name in documented(heading)}
+    if len(headings) > 1:  # what was said once is not kept
+        expected -= {"warnings"}
+    assert set(json.loads(prefcli(own, *words).stdout)) == expected
 
 
 def test_base_alice_and_bob_answer_differently(home: Path) -> None:
@@ -90,8 +134,10 @@ def test_a_batch_of_mixed_profiles_is_what_one_at_a_time_gives(home: Path) -> No
         json.loads(line) for line in prefcli(home, *words, stdin=lines).stdout.splitlines()
     ]
     assert [record["id"] for record in records] == [0, 1, 2]
+    assert [record["seed"] for record in records] == [3, 4, 5]
     for name, record in zip(names, records, strict=True):
-        one = answer(home, *(["--profile", name] if name else []))
+        own = ["--seed", str(record["seed"]), *(["--profile", name] if name else [])]
+        one = answer(home, *own)  # the later of two seeds counts
         assert record["response"] + "\n" == one
 
 

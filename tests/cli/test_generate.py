@@ -36,7 +36,10 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         for piece in prompt.upper().partition(" "):
             if on_text:
                 on_text(piece)
-        return Generation(prompt, prompt.upper(), words["profile"], 1, "tiny", words["seed"] or 7)
+        return Generation(
+            *(prompt, prompt.upper(), words["profile"], 1, "tiny", words["seed"] or 7),
+            warnings=["what a thing to ask"] if prompt == "strange" else [],
+        )
 
     def generate_batch(store: Any, lines: Iterable[str], **words: Any) -> Iterator[dict[str, Any]]:
         asked.append(words)
@@ -151,7 +154,17 @@ def test_json_is_one_object_with_all_that_made_the_answer(
         "version": 1,
         "base": "tiny",
         "seed": 7,
+        "warnings": [],
     }
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_warning_follows_the_answer_on_stderr(
+    run: Run, calls: list[dict[str, Any]], more: list[str]
+) -> None:
+    result = run("generate", "strange", *more)
+    assert "STRANGE" in result.stdout
+    assert result.stderr == "prefcli: warning: what a thing to ask\n"
 
 
 def test_a_batch_comes_back_in_order_with_all_its_fields(

@@ -49,10 +49,11 @@ def test_profiles_are_listed_with_the_documented_fields(run: Run, profiles: None
 
 def test_a_table_of_profiles_is_plain_in_a_pipe(run: Run, profiles: None) -> None:
     head, *rows = run("profile", "list").stdout.splitlines()
-    assert head.split() == ["PROFILE", "SPACE", "PAIRS", "HELD", "OUT", "SIZE", "CREATED"]
-    assert {tuple(row.split()[:6]) for row in rows} == {
-        ("alice@1", "tiny", "12", "0.88", "4.2", "KB"),
-        ("bob@1", "tiny", "12", "0.88", "4.2", "KB"),
+    titles = ["PROFILE", "SPACE", "PAIRS", "THUMBS", "HELD", "OUT", "SIZE", "CREATED"]
+    assert head.split() == titles
+    assert {tuple(row.split()[:7]) for row in rows} == {
+        ("alice@1", "tiny", "12", "0", "0.88", "4.2", "KB"),
+        ("bob@1", "tiny", "12", "0", "0.88", "4.2", "KB"),
     }
 
 

@@ -85,6 +85,26 @@ def test_axes_that_come_back_are_kept_in_whatever_direction_they_lie(base: Base)
     torch.testing.assert_close(adapter.inner.weight.detach(), before @ axes)
 
 
+@pytest.mark.parametrize(
+    ("faithful", "kept"),
+    [
+        ((0.95, 0.9, 0.85, 0.8, 0.6), 4),  # four reach 0.7
+        ((0.95, 0.9, 0.6, 0.6, 0.4), 4),  # four reach 0.5
+        ((0.95, 0.6, 0.4, 0.4, 0.1), 4),  # four reach 0.25
+        ((0.95, 0.4, 0.1, 0.1, 0.1), 2),
+    ],
+)
+def test_how_faithful_an_axis_must_be_depends_on_how_many_are(
+    base: Base, faithful: tuple[float, ...], kept: int
+) -> None:
+    encoder, adapter = parts(base, 5)
+    torch.manual_seed(1)
+    z, share = torch.randn(4000, 5), torch.tensor(faithful)
+    back = share * z + (1 - share.square()).sqrt() * torch.randn(4000, 5)
+    found = keep_faithful(encoder, adapter, z, back)
+    torch.testing.assert_close(torch.tensor(found), share[:kept], atol=0.1, rtol=0)
+
+
 def test_a_space_in_which_nothing_comes_back_is_refused(base: Base) -> None:
     encoder, adapter = parts(base, 3)
     torch.manual_seed(2)

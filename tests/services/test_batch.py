@@ -47,7 +47,7 @@ def store(home: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         ('{"prompt": "hi", "x": [-Infinity]}', "-Infinity is not a finite number"),
         ('{"prompt": "hi", "x": 1e999}', "1e999 is not a finite number"),
         ('{"prompt": "hi", "x": ' + "9" * 5000 + "}", "too many digits"),
-        ('{"prompt": [{"role": "user", "content": " \\n"}]}', "every message is empty"),
+        ('{"prompt": [{"role": "user", "content": " \\n"}]}', "field 'prompt': is empty"),
         ('{"prompt": "boom"}', "not finite"),
     ],
 )
@@ -58,6 +58,12 @@ def test_a_bad_record_names_its_line_and_its_fault_and_costs_no_other_its_answer
     assert [answer.get("response") for answer in answers] == ["HI", None, "HI"]
     assert answers[1]["error"].startswith("line 2: ")
     assert words in answers[1]["error"]
+
+
+def test_one_seed_gives_each_record_a_stream_of_its_own(store: Store) -> None:
+    own = json.dumps({"prompt": "hi", "seed": 5})
+    answers = list(generate_batch(store, [GOOD, "", own, GOOD], seed=2**63 - 2, batch_size=2))
+    assert [answer["seed"] for answer in answers] == [2**63 - 2, 5, 0]
 
 
 def test_a_good_record_comes_back_with_every_field_as_it_came(store: Store) -> None:

@@ -125,6 +125,24 @@ def test_an_empty_prompt_is_refused(fitted: Store) -> None:
         generate(fitted, "  \n")
 
 
+@pytest.mark.parametrize(
+    ("prompt", "strange"),
+    [
+        (PROMPT, False),
+        ("what is bread dough", False),
+        ("Tell me about tea.", False),
+        ("How do I write a for loop in Python?", True),
+        ("Hello", True),
+        ("Напиши стихотворение", True),
+    ],
+)
+def test_a_question_that_the_built_in_base_cannot_know_is_told(
+    fitted: Store, prompt: str, strange: bool
+) -> None:
+    answer = generate(fitted, prompt, max_new_tokens=4)
+    assert bool(answer.warnings) is strange
+
+
 def test_generations_are_logged_when_asked(fitted: Store) -> None:
     answer = generate(fitted, PROMPT, profile="alice", seed=5, max_new_tokens=8, log=True)
     logged = list(fitted.generations())

@@ -134,7 +134,7 @@ def test_an_empty_answer_is_data_with_a_warning(store: Store, tmp_path: Path) ->
     path = write(tmp_path / "x.jsonl", [pair(1, chosen=""), pair(2, rejected=" "), pair(3)])
     report = ingest(store, [path], user="alice")
     assert report.inserted == 3
-    assert report.warnings == ["2 judgements have an empty answer"]
+    assert report.warnings == [f"2 judgements have an empty answer, the first in {path}:1"]
 
 
 def test_a_prompt_that_was_inferred_is_said(store: Store, tmp_path: Path) -> None:
@@ -352,7 +352,7 @@ def test_hh_rlhf_enters_whole_and_once(store: Store, shared_data: Path) -> None:
     report = ingest(store, [str(path)], user="alice")
     assert (report.read, report.inserted, report.duplicates) == (2312, 2312, 0)
     assert (report.ties, report.rejected, report.formats) == (0, 0, ["hh-rlhf"])
-    assert report.warnings == ["4 judgements have an empty answer"]
+    assert report.warnings == [f"4 judgements have an empty answer, the first in {path}:87"]
     assert ingest(store, [str(path)], user="alice").duplicates == 2312
 
 
