@@ -223,14 +223,14 @@ class Base:
         )  # (answer tokens,)
         return losses.new_zeros(len(rows)).index_add(0, row, losses)
 
-    def bits_per_byte(self, ids: Sequence[int]) -> float | None:
-        """How hard a text is for the base: its tokens after the first; None if it has no text."""
-        size = len(self.text(ids).encode())
-        if len(ids) < 2 or not size:
-            return None
+    def surprise(self, rows: Sequence[Sequence[int]]) -> list[float]:
+        """Bits that the least expected token of each row costs, the first one aside."""
+        ids, mask = self.pad(rows)  # (B, T)
         with torch.no_grad():
-            nll = self.negative_log_likelihood([ids[:1]], [ids[1:]])
-        return float(nll) / math.log(2) / size
+            logits = self.model(input_ids=ids).logits[:, :-1]  # (B, T - 1, V)
+        losses = F.cross_entropy(logits.transpose(1, 2).float(), ids[:, 1:], reduction="none")
+        most: list[float] = (losses * mask[:, 1:]).amax(1).tolist()
+        return [nats / math.log(2) for nats in most]
 
     def hidden_states(self, ids: Tensor, depth: int) -> Tensor:
         """What the lowest `depth` layers make of right-padded ids; higher layers never run.

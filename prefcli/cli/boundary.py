@@ -93,7 +93,7 @@ class CommandLine(Group):
         if columns < NARROW:
             extra["terminal_width"] = columns - 2
         try:
-            with _termination_as_interrupt():
+            with _one_interrupt():
                 code = super().main(
                     args, prog_name, complete_var, False, windows_expand_args, **extra
                 )
@@ -109,19 +109,32 @@ class CommandLine(Group):
 
 
 @contextmanager
-def _termination_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM end the work as Ctrl-C does, unless somebody has other plans for it."""
-    mine = (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    )
-    if mine:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _one_interrupt() -> Iterator[None]:
+    """Let Ctrl-C, SIGTERM and a closed terminal end the work alike, unless others handle them.
+
+    Only the first of them counts: what it leaves undone is tidied up in peace.
+    """
+    usual: dict[int, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        getattr(signal, "SIGHUP", signal.SIGTERM): signal.SIG_DFL,
+    }
+    main = threading.current_thread() is threading.main_thread()
+    mine = [each for each, handler in usual.items() if main and signal.getsignal(each) == handler]
+
+    def stop(*_: Any) -> NoReturn:
+        for each in mine:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for each in mine:
+        signal.signal(each, stop)
     try:
         yield
     finally:
-        if mine:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for each in mine:
+            if signal.getsignal(each) == stop:
+                signal.signal(each, usual[each])
 
 
 def report(error: Exception) -> int:

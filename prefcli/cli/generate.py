@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 
 import typer
 
-from prefcli.cli import completion
+from prefcli.cli import completion, words
 from prefcli.cli.options import Base, Json, command_group, examples, finite
 from prefcli.errors import DataError, NotFoundError, UsageError
 from prefcli.output import Output
@@ -153,10 +153,15 @@ def _answer_lines(
     from prefcli.services.batch import generate_batch
 
     bad = 0
+    warned: dict[str, int] = {}
     with _open_lines(source) as lines:
         for record in generate_batch(store, lines, batch_size=batch_size, **sampling):
             output.jsonl(record)
             bad += "error" in record
+            for warning in record.get("warnings", ()):
+                warned[warning] = warned.get(warning, 0) + 1
+    for warning, count in warned.items():
+        output.warning(f"{words.count(count, 'record')}: {warning}")
     if bad:
         were = "record was" if bad == 1 else "records were"
         raise DataError(f"{source}: {bad} {were} bad, see the field 'error' of the output")

@@ -74,7 +74,8 @@ def array_elements(pieces: Iterable[str], line: int = 1) -> Iterator[Piece]:
     count = 0
     opened = closed = False
     for mark, at in _tokens(pieces, line):
-        line = at
+        if opened or mark.strip(_SPACE):
+            line = at
         if closed:
             value.add(mark, at)
         elif not opened:

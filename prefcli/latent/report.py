@@ -49,7 +49,7 @@ def measure(
     Returns:
         `nll`: nats per token of the base's own answers, without a prefix, under their own z, and
         under z drawn from the stored prior; `contrastive_accuracy`: how often an answer is
-        likeliest under its own z among 8 to the same prompt; `consistency`: round-trip
+        likeliest under its own z among up to 8 to the same prompt; `consistency`: round-trip
         correlation per direction for z from the stored prior, and with `_normal` for z from
         N(0, I); `kl`: DG-KLD per direction; `fluency`: radius to NLL per token under the base of
         what is generated there, relative to its own samples; `extent`: how far its own samples
@@ -106,20 +106,22 @@ def measure(
 def contrastive_accuracy(
     base: Base, encoder: Encoder, adapter: Adapter, groups: Sequence[Group], among: int = 8
 ) -> float:
-    """Share of answers that are likeliest under their own z, among `among` to one prompt."""
+    """Share of answers that are likeliest under their own z, among those to one prompt.
+
+    The first `among` answers to a prompt count, or all of them where there are fewer.
+    """
     hits, count = 0, 0
     for group in groups:
         responses = group.responses[:among]
-        if len(responses) < among:
-            continue
+        size = len(responses)
         mean, _ = encode_groups(base, encoder, [group])
-        prefixes = _prefixes(adapter, mean[:among])
-        pairs = [(group.prompt, response) for response in responses for _ in range(among)]
-        nll = _nll(base, pairs, prefixes.repeat(among, *[1] * (prefixes.dim() - 1)))
-        best = nll.view(among, among).argmin(1)  # (answers,), index of the z
-        hits += int((best == torch.arange(among)).sum())
-        count += among
-    return hits / count if count else float("nan")
+        prefixes = _prefixes(adapter, mean[:size])
+        pairs = [(group.prompt, response) for response in responses for _ in range(size)]
+        nll = _nll(base, pairs, prefixes.repeat(size, *[1] * (prefixes.dim() - 1)))
+        best = nll.view(size, size).argmin(1)  # (answers,), index of the z
+        hits += int((best == torch.arange(size)).sum())
+        count += size
+    return hits / count
 
 
 def extent(prior: Prior, seed: int = 0, directions: int = 256) -> float:

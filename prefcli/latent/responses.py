@@ -39,10 +39,12 @@ def sample_groups(
     samples: int = 16,
     max_new_tokens: int = 128,
     batch_size: int = 128,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> list[Group]:
-    """Sample `samples` answers to each prompt at temperature 1.
+    """Sample `samples` answers to each prompt.
 
     Prompts of similar length share a batch. Answers that are equal or empty count once or not at
     all; a prompt left with fewer than two says nothing about how answers differ and is dropped.
@@ -69,6 +71,8 @@ def sample_groups(
             chunk,
             seeds=[streams.getrandbits(48) for _ in chunk],
             max_new_tokens=max_new_tokens,
+            temperature=temperature,
+            top_p=top_p,
         )
         for ids, text in zip(chunk, texts, strict=True):
             if text.strip():

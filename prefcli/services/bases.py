@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from prefcli.base import Base
     from prefcli.progress import Progress
 
-# What to do about text that a base cannot read.
-OTHER_BASE = (
-    "Use a base that reads such text: `prefcli base add Qwen/Qwen2.5-0.5B-Instruct --name qwen`, "
-    "then `prefcli space train mine --base qwen`"
-)
-
 
 @dataclass(frozen=True)
 class BaseReference:

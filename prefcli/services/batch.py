@@ -45,8 +45,8 @@ def generate_batch(
     """Answer JSONL records in order, a batch at a time.
 
     A record has `prompt` (text or messages) and may have `profile` and `seed`, which override the
-    arguments; every field comes back, with `response`, `profile`, `version` and `seed` added. A
-    record that cannot be answered comes back with `error`.
+    arguments; every field comes back, with `response`, `profile`, `version`, `seed` and `warnings`
+    added. A record that cannot be answered comes back with `error`.
 
     Args:
         lines: JSONL; blank lines are passed over.
@@ -87,11 +87,12 @@ def _answered(
 ) -> Iterator[dict[str, Any]]:
     jobs = [job for _, _, job in pending if job is not None]
     answers = iter(_answers(generator, jobs))
+    warnings = iter(generator.warnings(jobs))
     for number, record, job in pending:
         if job is None:
             yield record
             continue
-        response = next(answers)
+        response, told = next(answers), next(warnings)
         if isinstance(response, DataError):
             yield _failed(record, number, response)
             continue
@@ -104,6 +105,7 @@ def _answered(
             "profile": chosen.user if chosen else None,
             "version": chosen.version if chosen else None,
             "seed": job.seed,
+            "warnings": told,
         }
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from prefcli.errors import NotFoundError
 from prefcli.feedback.records import Feedback, Prompt, encoding_key
 from prefcli.profile import Profile
-from prefcli.services.bases import OTHER_BASE, open_base, resolve_base
+from prefcli.services.bases import open_base, resolve_base
 from prefcli.services.spaces import SpaceReference, open_space, resolve_space
 from prefcli.solvers.bradley_terry import fit_reward
 from prefcli.solvers.rows import Rows
@@ -250,7 +250,9 @@ class _Fitter:
             found.append(
                 f"this feedback is outside the world of base {self.reference.base}: answers cost "
                 f"it {bits:.2f} bits per byte, its own stay below {usual:.2f}; the profile will "
-                f"mean little. {OTHER_BASE}"
+                "mean little. Use a base that reads such text: `prefcli base add "
+                "Qwen/Qwen2.5-0.5B-Instruct --name qwen`, then `prefcli space train everyday "
+                "--base qwen`, `prefcli space use everyday`, and fit again"
             )
         cut = sum(encoding.truncated for encoding in encodings.values())
         if cut:

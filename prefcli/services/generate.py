@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from prefcli import tiny
-from prefcli.errors import DataError, NotFoundError, UsageError
+from prefcli.errors import DataError, UsageError
 from prefcli.feedback.records import Prompt, text_prompt
-from prefcli.profile import Profile
-from prefcli.services.bases import OTHER_BASE, BaseReference, open_base, resolve_base
+from prefcli.services.bases import BaseReference, open_base, resolve_base
+from prefcli.services.profiles import open_profile, stored_profile
 from prefcli.services.spaces import open_space, space_of
-from prefcli.store import Store, StoredProfile
+from prefcli.store import Store
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,7 +33,11 @@ MAX_NEW_TOKENS = 256
 TEMPERATURE, TOP_P = 0.8, 0.95  # untempered, small models stumble over their own rare tokens
 STRONGEST = 10.0  # times the space's reach; far beyond what the base was trained to read
 HOTTEST = 100.0  # every token is as likely as any other long before
-LONGEST_VERSION = 18  # digits; more do not fit the catalog's integers
+STRANGE_PROMPT = (
+    "the built-in base never met such a prompt and the answer is probably nonsense: it knows 249 "
+    "everyday topics, asked about as in `How do I cook rice?`. For others add a base: "
+    "`prefcli base add --help`"
+)
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ def generate(
         chosen.version if chosen else None,
         generator.reference.name,
         seed,
-        generator.warnings(job),
+        generator.warnings([job])[0],
     )
 
 
@@ -221,19 +225,23 @@ class Generator:
             on_text=on_text,
         )
 
-    def warnings(self, job: Job) -> list[str]:
-        """What a person should know about the answer; the embedded base knows what it is for."""
-        if self.reference.name != tiny.NAME:
+    def warnings(self, jobs: Sequence[Job]) -> list[list[str]]:
+        """What a person should know about each answer; the embedded base knows what it is for."""
+        if not jobs:
             return []
-        base = self.base()
-        bits = base.bits_per_byte(self._prompt_ids(base, job.prompt))
-        if bits is None or bits <= tiny.STRANGE_PROMPT:
-            return []
-        return [
-            "the built-in base was never asked such a thing and its answer will mean little: it "
-            "knows everyday topics in a few wordings (how do I ..., what is ..., tell me about "
-            f"...). {OTHER_BASE}"
-        ]
+        base, found = self.base(), []
+        surprise = [0.0] * len(jobs)
+        if self.reference.name == tiny.NAME:
+            surprise = base.surprise([self._prompt_ids(base, job.prompt) for job in jobs])
+        for job, bits in zip(jobs, surprise, strict=True):
+            told = [STRANGE_PROMPT] if bits > tiny.STRANGE else []
+            if len(base.prompt_ids(job.prompt)) > (room := _prompt_room(base)):
+                told.append(
+                    f"the prompt is longer than the {room} tokens that the base reads of one: "
+                    "only its end counted"
+                )
+            found.append(told)
+        return found
 
     def log(self, job: Job, response: str) -> None:
         """Keep prompt and answer in the catalog."""
@@ -262,51 +270,12 @@ class Generator:
         return self._prefixes[key]
 
     def _prompt_ids(self, base: Base, prompt: Prompt) -> list[int]:
-        """Leaves room for at least as much answer as a quarter of the context."""
-        return base.prompt_ids(prompt, base.context - max(16, base.context // 4))
+        return base.prompt_ids(prompt, _prompt_room(base))
 
 
-def stored_profile(store: Store, name: str) -> StoredProfile:
-    """A profile by `user` (its latest version) or `user@version`.
-
-    Raises:
-        UsageError: the name is no text, or the version no number.
-        NotFoundError: there is none.
-    """
-    user, mark, text = name.partition("@")
-    if not user or (mark and not (text.isascii() and text.isdecimal())):
-        raise UsageError(f"profile {name!r}: expected user, or user@version as in alice@2")
-    try:
-        user.encode()
-    except UnicodeEncodeError:
-        raise UsageError(f"profile {name!r} holds half a character: check its spelling") from None
-    if len(text) > LONGEST_VERSION:
-        raise NotFoundError(f"no profile {name[:40]!r}: no version is that large")
-    found = store.profile(user, int(text) if mark else None)
-    if found is None:
-        raise NotFoundError(f"no profile {name!r}: {_hint(store, user)}")
-    return found
-
-
-def open_profile(stored: StoredProfile) -> Profile:
-    """The profile that a row of the catalog holds.
-
-    Raises:
-        DataError: it is damaged; the message says whose it is.
-    """
-    try:
-        return Profile.from_bytes(stored.artifact)
-    except DataError as error:
-        raise DataError(f"profile {stored.user}@{stored.version}: {error.message}") from error
-
-
-def _hint(store: Store, user: str) -> str:
-    latest = store.profile(user)
-    if latest is not None:
-        last = latest.version
-        return f"{user} has " + ("only version 1" if last == 1 else f"versions 1 to {last}")
-    hint = f"`prefcli fit --user {user}` first" if store.has_user(user) else "no such user"
-    return f"{hint} (see `prefcli profile list`)"
+def _prompt_room(base: Base) -> int:
+    """Tokens of a prompt that are read: a quarter of the context is left for the answer."""
+    return base.context - max(16, base.context // 4)
 
 
 def check_text(prompt: Prompt) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefcli.services.generate import open_profile, stored_profile
+from prefcli.errors import DataError, NotFoundError, UsageError
+from prefcli.profile import Profile
 from prefcli.services.spaces import space_of
-from prefcli.store import ProfileRow, Store
+from prefcli.store import ProfileRow, Store, StoredProfile
+
+LONGEST_VERSION = 18  # digits; more do not fit the catalog's integers
 
 
 def list_profiles(store: Store, limit: int = 20) -> list[dict[str, Any]]:
@@ -40,6 +43,49 @@ def show_profile(store: Store, name: str) -> dict[str, Any]:
         "weight": [round(float(value), 4) for value in profile.reward.weight],
         "quadratic": bool(profile.reward.curvature.any()),
     }
+
+
+def stored_profile(store: Store, name: str) -> StoredProfile:
+    """A profile by `user` (its latest version) or `user@version`.
+
+    Raises:
+        UsageError: the name is no text, or the version no number.
+        NotFoundError: there is none.
+    """
+    user, mark, text = name.partition("@")
+    if not user or (mark and not (text.isascii() and text.isdecimal())):
+        raise UsageError(f"profile {name!r}: expected user, or user@version as in alice@2")
+    try:
+        user.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"profile {name!r} holds half a character: check its spelling") from None
+    if len(text) > LONGEST_VERSION:
+        raise NotFoundError(f"no profile {name[:40]!r}: no version is that large")
+    found = store.profile(user, int(text) if mark else None)
+    if found is None:
+        raise NotFoundError(f"no profile {name!r}: {_hint(store, user)}")
+    return found
+
+
+def open_profile(stored: StoredProfile) -> Profile:
+    """The profile that a row of the catalog holds.
+
+    Raises:
+        DataError: it is damaged; the message says whose it is.
+    """
+    try:
+        return Profile.from_bytes(stored.artifact)
+    except DataError as error:
+        raise DataError(f"profile {stored.user}@{stored.version}: {error.message}") from error
+
+
+def _hint(store: Store, user: str) -> str:
+    latest = store.profile(user)
+    if latest is not None:
+        last = latest.version
+        return f"{user} has " + ("only version 1" if last == 1 else f"versions 1 to {last}")
+    hint = f"`prefcli fit --user {user}` first" if store.has_user(user) else "no such user"
+    return f"{hint} (see `prefcli profile list`)"
 
 
 def _fields(row: ProfileRow) -> dict[str, Any]:

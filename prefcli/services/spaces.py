@@ -132,6 +132,7 @@ def train_space(
             progress=progress,
         )
         _keep(store, space, name, reference.name, workplace)
+    resolve_space(store, name)  # none that cannot be read becomes the default
     if store.setting("space") is None and store.setting("base") == reference.name:
         store.set_setting("space", name)
     return show_space(store, name)

@@ -96,13 +96,13 @@ def alice(text: str) -> float:
 
 
 def bob(text: str) -> float:
-    """Likes formal, thorough, numbered answers; no emoji, no small talk."""
+    """Likes formal, thorough, numbered answers; no emoji, little small talk."""
     return (
         words(text) / 20
         + 1.0 * min(formal_marks(text), 4)
-        + 2.0 * numbered(text)
+        + 4.0 * numbered(text)
         - 2.0 * emoji(text)
-        - 0.5 * warm_marks(text)
+        - 1.5 * warm_marks(text)
     )
 
 
@@ -121,6 +121,8 @@ def starter_feedback(
         base,
         [text_prompt(prompt) for prompt in prompts],
         samples=2,
+        temperature=0.8,  # as `generate` does
+        top_p=0.95,
         seed=seed,
         progress=progress,
     )

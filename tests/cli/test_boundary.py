@@ -185,9 +185,10 @@ def test_a_full_disk_below_stderr_leaves_the_exit_code(home: Path, words: str, c
     assert prefcli_in_a_shell(f"prefcli {words} 2>/dev/full", home).returncode == code
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("times", [1, 40])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_ingest_is_130_and_one_line_and_the_catalog_opens(
-    home: Path, tmp_path: Path, sent: signal.Signals
+    home: Path, tmp_path: Path, sent: signal.Signals, times: int
 ) -> None:
     pipe = tmp_path / "feedback.jsonl"
     os.mkfifo(pipe)
@@ -208,7 +209,9 @@ def test_an_interrupted_ingest_is_130_and_one_line_and_the_catalog_opens(
     ):
         file.write('{"prompt": "a", "chosen": "b", "rejected": "c"}\n' * 2000)
         file.flush()
-        process.send_signal(sent)
+        for _ in range(times):  # somebody leans on the keys
+            process.send_signal(sent)
+            time.sleep(0.01)
         assert process.communicate(timeout=60) == ("", "prefcli: interrupted\n")
     assert process.returncode == 130
     with Store.open() as store:

@@ -142,9 +142,7 @@ def test_a_batch_of_mixed_profiles_is_what_one_at_a_time_gives(home: Path) -> No
 
 
 def test_a_bad_record_in_a_batch_does_not_stop_the_others(home: Path) -> None:
-    lines = (
-        '{"prompt": "How do I boil an egg?"}\n{"prompt": 3}\n{"prompt": "x", "profile": "eve"}\n'
-    )
+    lines = '{"prompt": "How do I cook rice?"}\n{"prompt": 3}\n{"prompt": "x", "profile": "eve"}\n'
     words = ("generate", "--batch", "-", "--max-new-tokens", "4")
     result = prefcli(home, *words, stdin=lines, code=65)
     records = [json.loads(line) for line in result.stdout.splitlines()]

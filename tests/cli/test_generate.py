@@ -167,6 +167,13 @@ def test_a_warning_follows_the_answer_on_stderr(
     assert result.stderr == "prefcli: warning: what a thing to ask\n"
 
 
+def test_the_warnings_of_a_batch_are_told_once_on_stderr(run: Run, calls: list[Any]) -> None:
+    lines = '{"prompt": "a", "warnings": ["odd"]}\n{"prompt": "b", "warnings": ["odd"]}\n'
+    result = run("generate", "--batch", "-", stdin=lines)
+    assert result.exit_code == 0
+    assert result.stderr == "prefcli: warning: 2 records: odd\n"
+
+
 def test_a_batch_comes_back_in_order_with_all_its_fields(
     run: Run, calls: list[dict[str, Any]], tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from prefcli.latent.adapter import Adapter, AdapterConfig
 from prefcli.latent.encoder import Encoder, EncoderConfig
 from prefcli.latent.geometry import correlation, encode_groups, keep_faithful, whiten
 from prefcli.latent.pretrain import Trained, within_covariance
+from prefcli.latent.report import contrastive_accuracy
 from prefcli.latent.responses import Group
 from prefcli.latent.round_trip import Prior
 from tests.tiny_bases import tiny_base
@@ -120,6 +121,15 @@ def test_the_prior_has_the_moments_of_the_aggregated_posterior() -> None:
     torch.testing.assert_close(drawn.mean(0), mean.mean(0), atol=0.05, rtol=0)
     torch.testing.assert_close(drawn.var(0), variance, atol=0.05, rtol=0.05)
     assert torch.equal(drawn, Prior(mean, log_var).draw(20_000, seed=0))
+
+
+def test_answers_are_told_apart_among_as_many_as_there_are(base: Base) -> None:
+    encoder, adapter = parts(base, 3)
+    few, fewer = groups(4), [Group(g.prompt, g.responses[:2]) for g in groups(4)]
+    for found, size in ((few, 6), (fewer, 2)):
+        accuracy = contrastive_accuracy(base, encoder, adapter, found)
+        assert accuracy * 4 * size == pytest.approx(round(accuracy * 4 * size))
+        assert 0 < accuracy < 1  # nothing was learned
 
 
 def test_correlation_is_pearsons() -> None:

@@ -22,6 +22,9 @@ class Echo(Generator):
     def base(self) -> Any:
         return None
 
+    def warnings(self, jobs: Sequence[Job]) -> list[list[str]]:
+        return [[] for _ in jobs]
+
     def answer(self, jobs: Sequence[Job], _: Any = None) -> list[str]:
         texts = [job.prompt[-1].content for job in jobs]
         if "boom" in texts:

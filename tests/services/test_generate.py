@@ -130,7 +130,9 @@ def test_an_empty_prompt_is_refused(fitted: Store) -> None:
     [
         (PROMPT, False),
         ("what is bread dough", False),
-        ("Tell me about tea.", False),
+        ("Tell me about tea", False),
+        ("Tell me about cats.", True),
+        ("What is a volcano?", True),
         ("How do I write a for loop in Python?", True),
         ("Hello", True),
         ("Напиши стихотворение", True),
@@ -141,6 +143,13 @@ def test_a_question_that_the_built_in_base_cannot_know_is_told(
 ) -> None:
     answer = generate(fitted, prompt, max_new_tokens=4)
     assert bool(answer.warnings) is strange
+    [record] = generate_batch(fitted, [json.dumps({"prompt": prompt})], max_new_tokens=4)
+    assert record["warnings"] == answer.warnings
+
+
+def test_a_prompt_of_which_only_the_end_is_read_is_told(fitted: Store) -> None:
+    told = generate(fitted, f"{PROMPT} " * 100, max_new_tokens=4).warnings
+    assert "only its end counted" in told[-1]
 
 
 def test_generations_are_logged_when_asked(fitted: Store) -> None:
