@@ -192,7 +192,7 @@ def test_a_reader_may_write_between_rows_whatever_others_wrote_meanwhile(
     store.add_feedback(pairs(3))
     with Store.open(home, timeout=0.0) as other:
         for row in store.feedback():
-            other.set_setting("base", str(row.id))
+            other.set_settings(base=str(row.id))
             store.add_profile("alice", "space", b"", {})
     assert len(store.profiles(all_versions=True)) == 3
 
@@ -204,7 +204,7 @@ def test_the_catalog_is_not_locked_while_rows_are_still_being_read(
         with Store.open(home, timeout=0.0) as other:
             for row in pairs(2500):
                 if row[2] % 1000 == 1:
-                    other.set_setting("line", str(row[2]))
+                    other.set_settings(line=str(row[2]))
                 yield row
 
     assert store.add_feedback(slow_rows()) == (2500, 0)

@@ -164,8 +164,8 @@ def test_a_name_that_belongs_to_another_space_is_refused(store: Store) -> None:
 
 def test_a_setting_holds_what_was_set_last(store: Store) -> None:
     assert store.setting("base") is None
-    store.set_setting("base", "one")
-    store.set_setting("base", "two")
+    store.set_settings(base="one")
+    store.set_settings(base="two")
     assert store.setting("base") == "two"
 
 

@@ -116,7 +116,7 @@ def use_base(store: Store, name: str) -> dict[str, Any]:
         NotFoundError: no base of that name.
     """
     reference = resolve_base(store, name)
-    store.set_setting("base", reference.name)
+    store.set_settings(base=reference.name)
     return reference.as_dict(reference.name)
 
 

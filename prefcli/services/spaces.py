@@ -134,7 +134,7 @@ def train_space(
         _keep(store, space, name, reference.name, workplace)
     resolve_space(store, name)  # none that cannot be read becomes the default
     if store.setting("space") is None and store.setting("base") == reference.name:
-        store.set_setting("space", name)
+        store.set_settings(space=name)
     return show_space(store, name)
 
 
@@ -168,8 +168,7 @@ def use_space(store: Store, name: str) -> dict[str, Any]:
         NotFoundError: no space of that name.
     """
     reference = resolve_space(store, name)
-    store.set_setting("space", reference.name)
-    store.set_setting("base", reference.base)
+    store.set_settings(space=reference.name, base=reference.base)
     return reference.as_dict(reference.name)
 
 

@@ -134,10 +134,11 @@ class Registry:
         row = self._catalog.row("SELECT value FROM settings WHERE key = ?", (key,))
         return None if row is None else str(row[0])
 
-    def set_setting(self, key: str, value: str) -> None:
-        """Set a setting, over the one before."""
+    def set_settings(self, **values: str) -> None:
+        """Set settings, over those before, all or none."""
         with self._catalog.transaction():
-            self._catalog.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
+            for pair in values.items():
+                self._catalog.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", pair)
 
 
 def check_name(name: str, what: str) -> str:
