@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -153,13 +154,14 @@ def _answer_lines(
     from prefcli.services.batch import generate_batch
 
     bad = 0
-    warned: dict[str, int] = {}
+    warned: Counter[str] = Counter()
     with _open_lines(source) as lines:
         for record in generate_batch(store, lines, batch_size=batch_size, **sampling):
             output.jsonl(record)
-            bad += "error" in record
-            for warning in record.get("warnings", ()):
-                warned[warning] = warned.get(warning, 0) + 1
+            if "error" in record:  # its other fields are whatever came in
+                bad += 1
+            else:
+                warned.update(record.get("warnings", ()))
     for warning, count in warned.items():
         output.warning(f"{words.count(count, 'record')}: {warning}")
     if bad:

@@ -229,18 +229,21 @@ class Generator:
         """What a person should know about each answer; the embedded base knows what it is for."""
         if not jobs:
             return []
-        base, found = self.base(), []
-        surprise = [0.0] * len(jobs)
+        base = self.base()
+        room = _prompt_room(base)
+        # One token more than is read, to tell whether there are more.
+        rows = [base.prompt_ids(job.prompt, room + 1) for job in jobs]
+        found: list[list[str]] = [[] for _ in jobs]
         if self.reference.name == tiny.NAME:
-            surprise = base.surprise([self._prompt_ids(base, job.prompt) for job in jobs])
-        for job, bits in zip(jobs, surprise, strict=True):
-            told = [STRANGE_PROMPT] if bits > tiny.STRANGE else []
-            if len(base.prompt_ids(job.prompt)) > (room := _prompt_room(base)):
+            for told, bits in zip(found, base.surprise([row[-room:] for row in rows]), strict=True):
+                if bits > tiny.STRANGE:
+                    told.append(STRANGE_PROMPT)
+        for told, row in zip(found, rows, strict=True):
+            if len(row) > room:
                 told.append(
                     f"the prompt is longer than the {room} tokens that the base reads of one: "
                     "only its end counted"
                 )
-            found.append(told)
         return found
 
     def log(self, job: Job, response: str) -> None:

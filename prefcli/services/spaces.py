@@ -132,7 +132,6 @@ def train_space(
             progress=progress,
         )
         _keep(store, space, name, reference.name, workplace)
-    resolve_space(store, name)  # none that cannot be read becomes the default
     if store.setting("space") is None and store.setting("base") == reference.name:
         store.set_settings(space=name)
     return show_space(store, name)
@@ -305,6 +304,7 @@ def _keep(store: Store, space: Space, name: str, base: str, workplace: Path) -> 
 
     with _writing(directory):
         space.save(written)
+        read_description(written)  # what nobody could open must not take the name
         store.add_space(name, base, space.fingerprint(), {}, place)
 
 

@@ -150,6 +150,14 @@ def test_a_bad_record_in_a_batch_does_not_stop_the_others(home: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
+def test_a_bad_record_may_have_any_fields(home: Path) -> None:
+    lines = '{"prompt": 3, "warnings": 5}\n{"prompt": "How do I cook rice?"}\n'
+    words = ("generate", "--batch", "-", "--batch-size", "1", "--max-new-tokens", "4")
+    result = prefcli(home, *words, stdin=lines, code=65)
+    bad, good = map(json.loads, result.stdout.splitlines())
+    assert (bad["warnings"], good["warnings"]) == (5, [])
+
+
 def test_what_was_fitted_is_listed_and_shown(home: Path) -> None:
     rows = [
         json.loads(line)
