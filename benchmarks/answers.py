@@ -94,7 +94,7 @@ class Model:
         found: list[str] = []
         for start in range(0, len(requests), BATCH):
             chunk = requests[start : start + BATCH]
-            prefixes = [None if r.z is None else self.space.prefix(r.z) for r in chunk]
+            prefixes = [None if r.z is None else self.space.prefix(self.base, r.z) for r in chunk]
             found += sample(
                 self.base,
                 [self.base.prompt_ids(text_prompt(r.prompt)) for r in chunk],

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from prefcli.services.fit import fit, fit_all
     from prefcli.services.generate import generate
     from prefcli.services.ingest import ingest
-    from prefcli.services.spaces import train_space
+    from prefcli.services.space_training import train_space
     from prefcli.store import Store
 
 __version__ = "0.1.0"
@@ -64,7 +64,7 @@ _HOMES = {
     "generate": "prefcli.services.generate",
     "generate_batch": "prefcli.services.batch",
     "ingest": "prefcli.services.ingest",
-    "train_space": "prefcli.services.spaces",
+    "train_space": "prefcli.services.space_training",
 }
 
 

@@ -232,6 +232,15 @@ class Base:
         most: list[float] = (losses * mask[:, 1:]).amax(1).tolist()
         return [nats / math.log(2) for nats in most]
 
+    def read(self, embeddings: Tensor) -> Tensor:
+        """Keys and values of input embeddings (B, P, D) read as tokens, (B, L, 2, H, P, E).
+
+        Differentiable.
+        """
+        cache = self.model(inputs_embeds=embeddings.to(self.dtype), use_cache=True).past_key_values
+        layers = [torch.stack([layer.keys, layer.values], dim=1) for layer in cache.layers]
+        return torch.stack(layers, dim=1)
+
     def hidden_states(self, ids: Tensor, depth: int) -> Tensor:
         """What the lowest `depth` layers make of right-padded ids; higher layers never run.
 

@@ -14,7 +14,8 @@ from prefcli.services.bases import add_base
 from prefcli.services.batch import generate_batch
 from prefcli.services.fit import fit
 from prefcli.services.ingest import ingest
-from prefcli.services.spaces import train_space, use_space
+from prefcli.services.space_training import train_space
+from prefcli.services.spaces import use_space
 from prefcli.store import Store
 from tests.stories260k import stories_base  # noqa: F401 (a fixture)
 

@@ -210,7 +210,7 @@ def _losses(
     for _, answers in batch:
         index += [start + (i + 1) % len(answers) for i in range(len(answers))]
         start += len(answers)
-    prefix = adapter(torch.cat([z, z[index]]))
+    prefix = adapter.prefix(base, torch.cat([z, z[index]]))
     nll = base.negative_log_likelihood(prompts * 2, responses * 2, prefix)
     own, other = nll.chunk(2)
     return {

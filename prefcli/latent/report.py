@@ -62,8 +62,10 @@ def measure(
     generator = torch.Generator().manual_seed(seed)
 
     plain = _nll(base, flat, None)
-    own = _nll(base, flat, _prefixes(adapter, mean))
-    random_z = _nll(base, flat, _prefixes(adapter, prior.draw(len(mean), seed).to(base.device)))
+    own = _nll(base, flat, _prefixes(base, adapter, mean))
+    random_z = _nll(
+        base, flat, _prefixes(base, adapter, prior.draw(len(mean), seed).to(base.device))
+    )
     total = float(tokens.sum())
     bytes_each = torch.tensor(
         [max(1, len(base.tokenizer.decode(r, skip_special_tokens=True).encode())) for _, r in flat]
@@ -115,7 +117,7 @@ def contrastive_accuracy(
         responses = group.responses[:among]
         size = len(responses)
         mean, _ = encode_groups(base, encoder, [group])
-        prefixes = _prefixes(adapter, mean[:size])
+        prefixes = _prefixes(base, adapter, mean[:size])
         pairs = [(group.prompt, response) for response in responses for _ in range(size)]
         nll = _nll(base, pairs, prefixes.repeat(size, *[1] * (prefixes.dim() - 1)))
         best = nll.view(size, size).argmin(1)  # (answers,), index of the z
@@ -161,7 +163,7 @@ def fluency_curve(
             base,
             prompts,
             seeds=range(seed, seed + draws),
-            prefixes=list(_prefixes(adapter, radius * direction)),
+            prefixes=list(_prefixes(base, adapter, radius * direction)),
             max_new_tokens=longest,
         )
         pairs = [
@@ -174,9 +176,9 @@ def fluency_curve(
     return curve
 
 
-def _prefixes(adapter: Adapter, z: Tensor) -> Tensor:
+def _prefixes(base: Base, adapter: Adapter, z: Tensor) -> Tensor:
     with torch.no_grad():
-        return adapter(z)  # type: ignore[no-any-return]
+        return adapter.prefix(base, z)
 
 
 def _nll(

@@ -67,7 +67,7 @@ def round_trip(
     for start in range(0, len(z), batch_size):
         chunk = prompts[start : start + batch_size]
         with torch.no_grad():
-            prefixes = adapter(z[start : start + batch_size])
+            prefixes = adapter.prefix(base, z[start : start + batch_size])
         texts = sample(
             base,
             chunk,

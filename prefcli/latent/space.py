@@ -144,13 +144,13 @@ class Space:
             means, log_vars = mean.cpu().numpy(), log_var.cpu().numpy()
             yield [(i, Encoded(means[j], log_vars[j], rows[i][2])) for j, i in enumerate(chunk)]
 
-    def prefix(self, z: npt.ArrayLike) -> Tensor:
+    def prefix(self, base: Base, z: npt.ArrayLike) -> Tensor:
         """The attention prefix of one z (K,): (L, 2, H, P, E)."""
         point = torch.as_tensor(
             np.asarray(z, dtype=np.float32), device=self.adapter.inner.weight.device
         )
         with torch.no_grad():
-            return self.adapter(point[None])[0]  # type: ignore[no-any-return]
+            return self.adapter.prefix(base, point[None])[0]
 
     def bits_per_byte(
         self, base: Base, answers: Sequence[tuple[Prompt, str]], batch_size: int = 8

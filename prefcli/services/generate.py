@@ -269,7 +269,7 @@ class Generator:
                 space.check_base(base)
                 space.adapter.to(base.device)
                 self._spaces[chosen.space] = space
-            self._prefixes[key] = self._spaces[chosen.space].prefix(chosen.z)
+            self._prefixes[key] = self._spaces[chosen.space].prefix(base, chosen.z)
         return self._prefixes[key]
 
     def _prompt_ids(self, base: Base, prompt: Prompt) -> list[int]:

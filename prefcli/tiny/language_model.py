@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +18,14 @@ from prefcli.allocator import keep_freed_memory
 from prefcli.tiny import corpus
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
     from prefcli.progress import Progress
 
 VOCABULARY = 4096
 CONTEXT = 512  # tokens
 MAX_SHIFT = 16  # tokens
+BATCHES_AT_ONCE = 50
 MUON_RATE, ADAMW_RATE = 1e-2, 1.6e-2
 ROLES = ("<|system|>", "<|user|>", "<|assistant|>", "<|tool|>")
 END, PAD = "<|end|>", "<|pad|>"
@@ -61,13 +66,8 @@ def train_base(
     steps: int = 4800,
     batch_size: int = 32,
     progress: Progress | None = None,
-) -> GPT2LMHeadModel:
-    """Train the base on `steps * batch_size` freshly drawn (prompt, answer) texts.
-
-    Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) for the matrices of the
-    blocks, AdamW for everything else; cosine schedule; bfloat16 autocast; loss on every token.
-    """
-    keep_freed_memory()
+) -> PreTrainedModel:
+    """Train the base on `steps * batch_size` freshly drawn (prompt, answer) texts."""
     torch.manual_seed(seed)
     rng = random.Random(seed + 1)
     model = GPT2LMHeadModel(
@@ -86,9 +86,46 @@ def train_base(
             pad_token_id=tokenizer.pad_token_id,
         )
     )
+    return optimise(
+        model,
+        _drawn(tokenizer, rng, batch_size),
+        steps,
+        pad_id=tokenizer.pad_token_id,
+        # Texts start anywhere in the first positions. A prefix shifts them, and a base that has
+        # only ever read them from position 0 falls apart then (18 nats an answer become 24).
+        start=lambda: rng.randrange(MAX_SHIFT + 1),
+        progress=progress,
+    )
+
+
+def optimise(
+    model: Any,
+    batches: Iterator[torch.Tensor],
+    steps: int,
+    *,
+    pad_id: int,
+    start: Callable[[], int] = lambda: 0,
+    progress: Progress | None = None,
+) -> PreTrainedModel:
+    """Train a language model from scratch on `steps` batches, and give it back ready to read.
+
+    Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) for the matrices of the
+    blocks, AdamW for everything else; cosine schedule; bfloat16 autocast; loss on every token.
+
+    Args:
+        model: A Hugging Face causal language model with random weights.
+        batches: Right-padded token ids, (batch, time) each.
+        steps: How many of them.
+        pad_id: The token that pads them.
+        start: Position of each batch's first token.
+        progress: Told the loss at each step.
+    """
+    keep_freed_memory()
     # On short texts and two cores the plain kernel trains a third faster than the fused one.
     model.set_attn_implementation("eager")
-    matrices = [w for w in model.transformer.h.parameters() if w.ndim == 2]
+    decoder, head = model.base_model, model.get_output_embeddings()
+    blocks = next(m for m in decoder.modules() if isinstance(m, torch.nn.ModuleList))
+    matrices = [w for w in blocks.parameters() if w.ndim == 2]
     others = [w for w in model.parameters() if all(w is not m for m in matrices)]
     optimizers = (
         torch.optim.Muon(matrices, lr=MUON_RATE, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
@@ -101,21 +138,15 @@ def train_base(
 
     schedules = [torch.optim.lr_scheduler.LambdaLR(each, pace) for each in optimizers]
     model.train()
-    pool: list[torch.Tensor] = []
-    for step in range(steps):
-        if not pool:
-            pool = _batches(tokenizer, rng, batch_size)
-        ids = pool.pop()  # (batch, time)
-        # Texts start anywhere in the first positions. A prefix shifts them, and a base that has
-        # only ever read them from position 0 falls apart then (18 nats an answer become 24).
-        start = rng.randrange(MAX_SHIFT + 1)
-        positions = torch.arange(start, start + ids.shape[1])[None]
+    for step, ids in enumerate(islice(batches, steps)):  # (batch, time)
+        first = start()
+        positions = torch.arange(first, first + ids.shape[1])[None]
         targets = ids[:, 1:]
-        real = targets != tokenizer.pad_token_id  # (batch, time - 1)
+        real = targets != pad_id  # (batch, time - 1)
         with torch.autocast("cpu", torch.bfloat16):
             # Padding is on the right, where causal attention never looks: no mask is needed.
-            states = model.transformer(input_ids=ids, position_ids=positions).last_hidden_state
-            logits = model.lm_head(states[:, :-1][real])  # (real tokens, vocab)
+            states = decoder(input_ids=ids, position_ids=positions).last_hidden_state
+            logits = head(states[:, :-1][real])  # (real tokens, vocab)
         loss = F.cross_entropy(logits, targets[real])
         model.zero_grad()
         loss.backward()
@@ -126,10 +157,10 @@ def train_base(
         if progress:
             progress(f"base, loss {loss.item():.3f}", step + 1, steps)
     model.eval()
-    return model
+    return model  # type: ignore[no-any-return]
 
 
-def save_base(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, directory: Path) -> None:
+def save_base(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, directory: Path) -> None:
     """Write the Hugging Face directory; weights in float16, which halves the package."""
     model.half().save_pretrained(directory)
     tokenizer.save_pretrained(directory)
@@ -142,23 +173,23 @@ def _typed(prompt: str, rng: random.Random) -> str:
     return prompt[:-1] if rng.random() < 0.15 else prompt
 
 
-def _batches(
-    tokenizer: PreTrainedTokenizerFast, rng: random.Random, batch_size: int, count: int = 50
-) -> list[torch.Tensor]:
-    """`count` padded batches of new texts, each of similar lengths, in random order."""
-    texts = []
-    for _ in range(count * batch_size):
-        told, prompt, answer = corpus.draw(rng, corpus.topics())
-        system = f"<|system|>{told}" if told else ""
-        texts.append(f"{system}<|user|>{_typed(prompt, rng)}<|assistant|>{answer}{END}")
-    rows: list[list[int]] = tokenizer(texts, add_special_tokens=False)["input_ids"]
-    rows.sort(key=len)
-    batches = []
-    for start in range(0, len(rows), batch_size):
-        chunk: Any = rows[start : start + batch_size]
-        width = max(len(row) for row in chunk)
-        batches.append(
-            torch.tensor([row + [tokenizer.pad_token_id] * (width - len(row)) for row in chunk])
-        )
-    rng.shuffle(batches)
-    return batches
+def _drawn(
+    tokenizer: PreTrainedTokenizerFast, rng: random.Random, batch_size: int
+) -> Iterator[torch.Tensor]:
+    """Padded batches of new texts without end, each of similar lengths, in random order."""
+    while True:
+        texts = []
+        for _ in range(BATCHES_AT_ONCE * batch_size):
+            told, prompt, answer = corpus.draw(rng, corpus.topics())
+            system = f"<|system|>{told}" if told else ""
+            texts.append(f"{system}<|user|>{_typed(prompt, rng)}<|assistant|>{answer}{END}")
+        rows: list[list[int]] = tokenizer(texts, add_special_tokens=False)["input_ids"]
+        rows.sort(key=len)
+        batches = []
+        for start in range(0, len(rows), batch_size):
+            chunk: Any = rows[start : start + batch_size]
+            width = max(len(row) for row in chunk)
+            padding = [[tokenizer.pad_token_id] * (width - len(row)) for row in chunk]
+            batches.append(torch.tensor([a + b for a, b in zip(chunk, padding, strict=True)]))
+        rng.shuffle(batches)
+        yield from reversed(batches)

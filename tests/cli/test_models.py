@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from prefcli.services import bases, spaces
+from prefcli.services import bases, space_training
 from prefcli.store import Store
 from tests.cli.conftest import Run
 
-TRAIN_SPACE = spaces.train_space  # the fixture puts another in its place
+TRAIN_SPACE = space_training.train_space  # the fixture puts another in its place
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         return {"space": words["name"], "report": {"nll": 1.5}}
 
     monkeypatch.setattr(bases, "add_base", add_base)
-    monkeypatch.setattr(spaces, "train_space", train_space)
+    monkeypatch.setattr(space_training, "train_space", train_space)
     return asked
 
 

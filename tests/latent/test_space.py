@@ -47,7 +47,7 @@ def test_a_space_reads_back_as_it_was_written(base: Base, tmp_path: Path) -> Non
     assert again.fingerprint() == space.fingerprint()
     np.testing.assert_array_equal(encode(again, base, 2), encode(space, base, 2))
     z = np.array([0.3, -1.0, 2.0])
-    assert torch.equal(again.prefix(z), space.prefix(z))
+    assert torch.equal(again.prefix(base, z), space.prefix(base, z))
     assert torch.equal(again.prior.mean, space.prior.mean)
     assert torch.equal(again.prior.draw(5, 1), space.prior.draw(5, 1))
 

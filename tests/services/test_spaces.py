@@ -22,7 +22,7 @@ from prefcli.base import Base
 from prefcli.errors import DataError, NotFoundError, PrefcliError, UsageError
 from prefcli.feedback.records import Message, text_prompt
 from prefcli.latent.space import Space
-from prefcli.services import spaces
+from prefcli.services import space_training, spaces
 from prefcli.services.prompts import read_prompts
 from prefcli.store import Store
 from tests.random_spaces import random_space
@@ -58,7 +58,7 @@ def training(monkeypatch: pytest.MonkeyPatch, base: Base) -> list[Callable[[], o
         return random_space(base, seed=_[2].seed % 2**32)
 
     monkeypatch.setattr("prefcli.latent.train.train_space", train)
-    monkeypatch.setattr(spaces, "open_base", lambda *_: base)
+    monkeypatch.setattr(space_training, "open_base", lambda *_: base)
     return meanwhile
 
 
@@ -77,7 +77,7 @@ def left(store: Store) -> list[str]:
 def test_a_trained_space_is_listed_and_private(
     store: Store, prompts: str, training: list[Any]
 ) -> None:
-    row = spaces.train_space(store, name="mine", prompts=prompts, seed=2**63 - 1)
+    row = space_training.train_space(store, name="mine", prompts=prompts, seed=2**63 - 1)
     assert (row["space"], row["state"], row["base"]) == ("mine", "ok", "tiny")
     assert states(store) == {"tiny": "ok", "mine": "ok"}
     assert left(store) == ["mine"]
@@ -115,7 +115,7 @@ def test_words_that_cannot_be_followed_are_refused_before_sampling(
     store.add_space("there", "tiny", "fingerprint", {})
     training.append(lambda: pytest.fail("training began"))
     with pytest.raises(UsageError, match=told):
-        spaces.train_space(store, **{"name": "mine", "prompts": prompts, **words})
+        space_training.train_space(store, **{"name": "mine", "prompts": prompts, **words})
     assert left(store) == []
 
 
@@ -125,7 +125,7 @@ def test_a_home_that_cannot_be_written_to_is_told_before_sampling(
     (store.home / "spaces").write_text("no directory")
     training.append(lambda: pytest.fail("training began"))
     with pytest.raises(PrefcliError, match=r"cannot write to .*spaces \(File exists\): check"):
-        spaces.train_space(store, name="mine", prompts=prompts)
+        space_training.train_space(store, name="mine", prompts=prompts)
 
 
 def test_of_two_trainings_of_one_name_the_first_to_end_keeps_its_files(
@@ -133,11 +133,11 @@ def test_of_two_trainings_of_one_name_the_first_to_end_keeps_its_files(
 ) -> None:
     def other() -> None:
         training.clear()
-        spaces.train_space(store, name="mine", prompts=prompts, seed=1)
+        space_training.train_space(store, name="mine", prompts=prompts, seed=1)
 
     training.append(other)
     with pytest.raises(UsageError, match="space 'mine' exists already"):
-        spaces.train_space(store, name="mine", prompts=prompts, seed=2)
+        space_training.train_space(store, name="mine", prompts=prompts, seed=2)
     kept = spaces.open_space(spaces.resolve_space(store, "mine"))
     assert kept.fingerprint() == random_space(tiny_base("gpt2"), seed=1).fingerprint()
     assert left(store) == ["mine"]
@@ -152,9 +152,9 @@ def test_a_training_that_fails_leaves_nothing_and_the_name_is_free(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", fail)
         with pytest.raises(PrefcliError, match=r"cannot write to .*mine \(No space left"):
-            spaces.train_space(store, name="mine", prompts=prompts)
+            space_training.train_space(store, name="mine", prompts=prompts)
     assert (left(store), states(store)) == ([], {"tiny": "ok"})
-    spaces.train_space(store, name="mine", prompts=prompts)
+    space_training.train_space(store, name="mine", prompts=prompts)
     assert left(store) == ["mine"]
 
 
@@ -162,8 +162,9 @@ def test_what_a_killed_training_leaves_is_in_nobodys_way(
     store: Store, prompts: str, training: list[Any]
 ) -> None:
     script = (
-        "import os, signal, sys; from pathlib import Path; from prefcli.services import spaces\n"
-        "with spaces._workplace(Path(sys.argv[1])) as workplace:\n"
+        "import os, signal, sys; from pathlib import Path\n"
+        "from prefcli.services import space_training\n"
+        "with space_training._workplace(Path(sys.argv[1])) as workplace:\n"
         "    (workplace / 'half').touch(); os.kill(os.getpid(), signal.SIGTERM)"
     )
     directory = store.space_directory("mine")
@@ -172,7 +173,7 @@ def test_what_a_killed_training_leaves_is_in_nobodys_way(
     directory.mkdir()  # or killed later, between putting the files there and the commit
     (directory / "space.json").write_text("{}")
     assert states(store) == {"tiny": "ok"}
-    spaces.train_space(store, name="mine", prompts=prompts)
+    space_training.train_space(store, name="mine", prompts=prompts)
     assert states(store) == {"tiny": "ok", "mine": "ok"}
 
 
@@ -213,8 +214,8 @@ def test_a_space_without_good_files_is_told_and_harms_no_other(
     state: str,
     kind: type[PrefcliError],
 ) -> None:
-    fingerprint = spaces.train_space(store, name="bad", prompts=prompts)["fingerprint"]
-    spaces.train_space(store, name="good", prompts=prompts, seed=1)
+    fingerprint = space_training.train_space(store, name="bad", prompts=prompts)["fingerprint"]
+    space_training.train_space(store, name="good", prompts=prompts, seed=1)
     harm(store.space_directory("bad"))
     rows = {row["space"]: row for row in spaces.list_spaces(store)}
     assert {name: row["state"] for name, row in rows.items()} == {
@@ -244,8 +245,8 @@ def test_a_space_without_good_files_is_told_and_harms_no_other(
 def test_the_same_training_under_another_name_takes_a_lost_space_s_place(
     store: Store, prompts: str, training: list[Any]
 ) -> None:
-    lost = spaces.train_space(store, name="lost", prompts=prompts)
-    spaces.train_space(store, name="again", prompts=prompts)
+    lost = space_training.train_space(store, name="lost", prompts=prompts)
+    space_training.train_space(store, name="again", prompts=prompts)
     remove(store.space_directory("lost"))
     assert spaces.space_of(store, lost["fingerprint"]).name == "again"
 

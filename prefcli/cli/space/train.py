@@ -1,4 +1,4 @@
-"""`prefcli space train|list|show|use`."""
+"""`prefcli space train`."""
 
 from __future__ import annotations
 
@@ -6,23 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from prefcli.cli import completion, words
-from prefcli.cli.boundary import Command
-from prefcli.cli.options import Base, Json, JsonLines, Limit, Seed, command_group, examples
+from prefcli.cli.options import Base, Json, Seed, examples
+from prefcli.cli.space.group import commands
 from prefcli.errors import UsageError
-from prefcli.output import Column, Output
-
-commands = command_group("The latent spaces of tastes, one or more per base.")
-
-COLUMNS = (
-    Column("space", "SPACE", shrinks=True),
-    Column("base", "BASE", shrinks=True),
-    Column("directions", "DIRECTIONS", words.name, right=True),
-    Column("contrastive_accuracy", "CONTRASTIVE", words.accuracy, right=True),
-    Column("rho", "RHO", words.decimal, right=True),
-    Column("state", "STATE"),
-    Column("in_use", "IN USE", lambda value: "yes" if value else ""),
-)
+from prefcli.output import Output
 
 
 @commands.command(
@@ -71,7 +58,7 @@ def train(
     if name is None:
         raise UsageError("space train needs a name: prefcli space train NAME")
 
-    from prefcli.services.spaces import train_space
+    from prefcli.services.space_training import train_space
     from prefcli.store import Store
 
     sizes: dict[str, Any] = {"latent_size": latent_size, "trunk_layers": trunk_layers}
@@ -91,50 +78,3 @@ def train(
         output.record(space, as_json)
         if not as_json:
             output.hint(f"Next: prefcli space use {name}")
-
-
-@commands.command("list", help="List the trained spaces.")
-def list_(limit: Limit = 20, as_jsonl: JsonLines = False) -> None:
-    from prefcli.services.spaces import list_spaces
-    from prefcli.store import Store
-
-    with Output() as output, Store.open() as store:
-        output.listing(COLUMNS, list_spaces(store), limit, as_jsonl)
-
-
-@commands.command(help="Show one space: its size, spectrum and quality.")
-def show(
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="NAME",
-            help="A trained space; otherwise the one in use.",
-            autocompletion=completion.spaces,
-        ),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    from prefcli.services.spaces import show_space
-    from prefcli.store import Store
-
-    with Output() as output, Store.open() as store:
-        output.record(show_space(store, name), as_json)
-
-
-@commands.command(cls=Command, help="Choose the space to use where none is named.")
-def use(
-    name: Annotated[
-        str,
-        typer.Argument(metavar="NAME", help="A trained space.", autocompletion=completion.spaces),
-    ],
-    as_json: Json = False,
-) -> None:
-    from prefcli.services.spaces import use_space
-    from prefcli.store import Store
-
-    with Output() as output, Store.open() as store:
-        space = use_space(store, name)
-        if as_json:
-            output.json(space)
-        else:
-            output.text(f"space in use: {name}")
