@@ -30,10 +30,10 @@ CONTEXT = 512  # tokens
 class Size:
     """How large a base, and how long it learns."""
 
-    hidden: int = 256
+    hidden: int = 192
     layers: int = 6
     heads: int = 4
-    vocabulary: int = 6144
+    vocabulary: int = 4096
     row: int = 160  # tokens of a training text
     batch: int = 24
     steps: int = 1500

@@ -16,6 +16,7 @@ import inspect
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -24,9 +25,10 @@ from torch import Tensor, nn
 
 from prefcli.errors import DataError
 from prefcli.families import PrefixShape, check_config, end_marks, layer_stack, probe
+from prefcli.memory import fixed_cache
 
 if TYPE_CHECKING:
-    from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from prefcli.feedback.records import Prompt
 
@@ -71,6 +73,8 @@ class Base:
         self.prefix_shape: PrefixShape = probe(self.model, self.pad_id)
         self._skips_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._fingerprint = exact
+        self._lora: str | None = None
+        self._lora_layers: list[Any] = []
 
     @property
     def config(self) -> Any:
@@ -99,6 +103,29 @@ class Base:
             self._fingerprint = fingerprint(self.model)
         return self._fingerprint
 
+    def moves_with(self, lora: str | None) -> None:
+        """Let the attached LoRA of this name act wherever a prefix stands; None for none."""
+        from peft.tuners.tuners_utils import BaseTunerLayer
+
+        self._lora = lora
+        self._lora_layers = [m for m in self.model.modules() if isinstance(m, BaseTunerLayer)]
+        for layer in self._lora_layers:
+            layer.enable_adapters(False)
+
+    @contextmanager
+    def moved(self, under_prefix: bool = True) -> Iterator[None]:
+        """The base as it answers under a prefix; without a LoRA it is the base itself."""
+        usual = [layer.disable_adapters for layer in self._lora_layers]
+        if self._lora is not None and under_prefix:
+            for layer in self._lora_layers:
+                layer.enable_adapters(True)
+                layer.set_adapter(self._lora)
+        try:
+            yield
+        finally:
+            for layer, was_off in zip(self._lora_layers, usual, strict=True):
+                layer.enable_adapters(not was_off)
+
     @contextmanager
     def plain_attention(self) -> Iterator[None]:
         """On a CPU, attention without the fused kernel, whose backward pass is slower there."""
@@ -109,6 +136,20 @@ class Base:
             yield
         finally:
             self.model.set_attn_implementation(usual)
+
+    @contextmanager
+    def checkpointing(self) -> Iterator[None]:
+        """Keep each layer's input alone, and compute the rest of it anew in the backward pass."""
+        from torch.utils.checkpoint import checkpoint
+
+        layers = layer_stack(self.model, self.layer_count)
+        for layer in layers:
+            layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
+        try:
+            yield
+        finally:
+            for layer in layers:
+                del layer.forward  # which uncovers the class's own
 
     # -- text to tokens ---------------------------------------------------------------------
 
@@ -179,17 +220,6 @@ class Base:
             mask[i, span] = 1
         return ids.to(self.device), mask.to(self.device)
 
-    def cache(self, prefix: Tensor) -> DynamicCache:
-        """The prefix as an attention cache.
-
-        Args:
-            prefix: (B, L, 2, H, P, E), keys before values.
-        """
-        from transformers import DynamicCache
-
-        pairs = [(layer[:, 0], layer[:, 1]) for layer in prefix.to(self.dtype).unbind(1)]
-        return DynamicCache(pairs)
-
     def negative_log_likelihood(
         self,
         prompts: Sequence[Sequence[int]],
@@ -206,13 +236,14 @@ class Base:
         if prefix is not None:
             before = prefix.shape[4]
             positions = torch.arange(before, before + ids.shape[1], device=self.device)
-            arguments["past_key_values"] = self.cache(prefix)
+            arguments["past_key_values"] = fixed_cache(prefix.to(self.dtype))
             arguments["position_ids"] = positions.expand(len(rows), -1)
         first = min(len(p) for p in prompts)  # before it no row has an answer
         if self._skips_logits:
             arguments["logits_to_keep"] = ids.shape[1] - first + 1
         # Padding is on the right, where causal attention never looks: no mask is needed.
-        logits = self.model(input_ids=ids, use_cache=prefix is not None, **arguments).logits
+        with self.moved(prefix is not None):
+            logits = self.model(input_ids=ids, use_cache=prefix is not None, **arguments).logits
         logits = logits[:, first - 1 - ids.shape[1] : -1]  # (B, T - first, V)
         start = torch.tensor([len(p) for p in prompts], device=self.device)
         column = torch.arange(first, ids.shape[1], device=self.device)
@@ -237,7 +268,9 @@ class Base:
 
         Differentiable.
         """
-        cache = self.model(inputs_embeds=embeddings.to(self.dtype), use_cache=True).past_key_values
+        with self.moved():
+            read = self.model(inputs_embeds=embeddings.to(self.dtype), use_cache=True)
+        cache = read.past_key_values
         layers = [torch.stack([layer.keys, layer.values], dim=1) for layer in cache.layers]
         return torch.stack(layers, dim=1)
 

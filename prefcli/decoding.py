@@ -90,7 +90,7 @@ def sample(
         chain.append(_RowSampler(seeds, budget))
     if on_text is not None:
         arguments["streamer"] = _Stream(base, on_text)
-    with torch.no_grad():
+    with torch.no_grad(), base.moved(prefix is not None):
         output = base.model.generate(
             input_ids=ids,
             attention_mask=mask,

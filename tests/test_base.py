@@ -13,6 +13,7 @@ from prefcli.base import Base
 from prefcli.errors import DataError, PrefcliError
 from prefcli.feedback.records import Message, text_prompt
 from prefcli.loading import load_base
+from prefcli.memory import roomy_cache
 from tests.stories260k import STORIES, stories_base  # noqa: F401 (a fixture)
 from tests.tiny_bases import END, FAMILIES, byte_tokenizer, tiny_base, tiny_model
 
@@ -39,7 +40,7 @@ def stepwise_nll(base: Base, prompt: list[int], answer: list[int], prefix: torch
     seen = torch.ones(1, prefix.shape[4] + len(prompt), dtype=torch.long)
     output = base.model(
         input_ids=torch.tensor([prompt]),
-        past_key_values=base.cache(prefix),
+        past_key_values=roomy_cache(prefix.shape[1], 64, prefix),
         attention_mask=seen,
         use_cache=True,
     )
@@ -90,6 +91,20 @@ def test_the_score_has_a_gradient_in_the_prefix_and_in_nothing_else(base: Base) 
     assert prefix.grad is not None
     assert (prefix.grad.abs().sum(dim=(0, 3, 4, 5)) > 0).all()  # keys and values of every layer
     assert all(weight.grad is None for weight in base.model.parameters())
+
+
+def test_checkpointing_changes_neither_score_nor_gradient(base: Base) -> None:
+    def found() -> list[torch.Tensor]:
+        prefix = random_prefix(base, rows=2).requires_grad_()
+        nll = base.negative_log_likelihood([PROMPT, PROMPT[:2]], [ANSWER, ANSWER[:3]], prefix)
+        nll.sum().backward()
+        assert prefix.grad is not None
+        return [nll.detach(), prefix.grad]
+
+    plain = found()
+    with base.checkpointing():
+        torch.testing.assert_close(found(), plain)
+    torch.testing.assert_close(found(), plain)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])

@@ -13,6 +13,7 @@ from prefcli.decoding import _check_logits, _RowSampler, sample
 from prefcli.errors import DataError
 from prefcli.feedback.records import text_prompt
 from prefcli.loading import load_base
+from prefcli.memory import fixed_cache
 from tests.stories260k import STORIES, stories_base  # noqa: F401 (a fixture)
 from tests.tiny_bases import END, FAMILIES, byte_tokenizer, tiny_base, tiny_model
 
@@ -47,7 +48,7 @@ def reference(
     uniform = torch.rand(steps, generator=torch.Generator().manual_seed(seed)).double()
     answer: list[int] = []
     for u in uniform:
-        cache = None if prefix is None else base.cache(prefix[None])
+        cache = None if prefix is None else fixed_cache(prefix[None])
         ids = torch.tensor([prompt + answer])
         with torch.no_grad():
             logits = base.model(input_ids=ids, past_key_values=cache).logits[0, -1].double()

@@ -10,10 +10,15 @@ Letters: B batch, T time, D hidden size of the base, W width of the head, Z late
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from prefcli.base import Base
 
 
 @dataclass(frozen=True)
@@ -83,3 +88,24 @@ class Encoder(nn.Module):
         pooled, _ = self.attend(query, memory, memory, key_padding_mask=answer == 0)
         features: Tensor = self.pool(self.between(pooled.flatten(1)))  # (B, W)
         return self.mean(features), self.log_var(features)
+
+
+def encode_ids(
+    base: Base,
+    encoder: Encoder,
+    prompts: Sequence[Sequence[int]],
+    responses: Sequence[Sequence[int]],
+    raw: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Posterior mean and log-variance of each (prompt, response), (B, K) each.
+
+    With `raw`, before centring and whitening.
+    """
+    rows = [[*p, *r] for p, r in zip(prompts, responses, strict=True)]
+    ids, mask = base.pad(rows)
+    column = torch.arange(ids.shape[1], device=base.device)
+    start = torch.tensor([len(p) for p in prompts], device=base.device)
+    answer = (column >= start[:, None]) & (mask == 1)  # (B, T)
+    states = base.hidden_states(ids, encoder.depth)  # (B, T, D)
+    mean, log_var = (encoder.raw if raw else encoder)(states, answer)
+    return mean.float(), log_var.float()

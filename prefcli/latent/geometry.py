@@ -19,19 +19,15 @@ import torch
 from torch import Tensor
 
 from prefcli.errors import PrefcliError
-from prefcli.latent.pretrain import (
-    MEAN_SCALE,
-    Trained,
-    encode_ids,
-    within_covariance,
-    within_deviation,
-)
+from prefcli.latent.encoder import encode_ids
+from prefcli.latent.moments import MEAN_SCALE, within_covariance, within_deviation
 from prefcli.latent.round_trip import Prior, round_trip
 
 if TYPE_CHECKING:
     from prefcli.base import Base
     from prefcli.latent.adapter import Adapter
     from prefcli.latent.encoder import Encoder
+    from prefcli.latent.pretrain import Trained
     from prefcli.latent.responses import Group
     from prefcli.progress import Progress
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -33,16 +32,21 @@ def aggregated_kl(mean: Tensor, log_var: Tensor, z: Tensor) -> Tensor:
     return (log_aggregate - log_prior).mean(0).sum()
 
 
-def contrastive(own: Tensor, other: Tensor) -> Tensor:
-    """How surely an answer is likelier under its own z than under another answer's.
+def contrastive(own: Tensor, others: Tensor) -> Tensor:
+    """How surely each answer is likelier under its own z than under those of other answers.
 
-    `-log sigmoid(log p(y | x, z_own) - log p(y | x, z_other))`, ln 2 at chance; the other z
-    belongs to another answer to the same prompt.
+    `-log p(y | x, z_own) / (p(y | x, z_own) + sum_k p(y | x, z_k))`, ln(1 + K) at chance; the other
+    z belong to other answers to the same prompt. With one of them it is the paper's
+    `-log sigmoid(log p(y | x, z_own) - log p(y | x, z_other))`.
 
     Args:
-        own, other: (B,) summed NLL in nats.
+        own: (B,) summed NLL in nats.
+        others: (K, B), the same under K other z.
+
+    Returns:
+        (B,)
     """
-    return F.softplus(own - other).mean()
+    return torch.cat([torch.zeros_like(own)[None], own - others]).logsumexp(0)
 
 
 def decorrelation(covariance: Tensor) -> Tensor:

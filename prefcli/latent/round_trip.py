@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from prefcli.decoding import sample
-from prefcli.latent.pretrain import encode_ids
+from prefcli.latent.encoder import encode_ids
 
 if TYPE_CHECKING:
     from prefcli.base import Base

@@ -27,9 +27,8 @@ from torch import Tensor
 
 from prefcli.errors import DataError
 from prefcli.latent.adapter import Adapter, AdapterConfig
-from prefcli.latent.encoder import Encoder, EncoderConfig
+from prefcli.latent.encoder import Encoder, EncoderConfig, encode_ids
 from prefcli.latent.files import DESCRIPTION, FORMAT, WEIGHTS, damaged, read_description
-from prefcli.latent.pretrain import encode_ids
 from prefcli.latent.round_trip import Prior
 
 if TYPE_CHECKING:

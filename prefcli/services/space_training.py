@@ -79,6 +79,7 @@ def train_space(
 
     from prefcli.latent.pretrain import PretrainConfig
     from prefcli.latent.train import train_space as train
+    from prefcli.precision import bfloat16_pays
 
     with _workplace(store.space_directory(name)) as workplace:
         model = open_base(reference, progress)
@@ -89,7 +90,7 @@ def train_space(
             latent_size=latent_size,
             depth=trunk_layers,
             steps=steps,
-            autocast=model.device.type == "cuda",
+            autocast=bfloat16_pays(model.device),
             seed=seed,
         )
         space = train(

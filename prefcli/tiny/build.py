@@ -68,9 +68,10 @@ def build_space(parent: Path, seed: int, progress: Progress | None = None) -> No
     from prefcli.latent.pretrain import PretrainConfig
     from prefcli.latent.train import train_space
     from prefcli.loading import load_base
+    from prefcli.precision import bfloat16_pays
 
     base = load_base(parent / "base", "cpu", "float32")
-    config = PretrainConfig(steps=1400, autocast=True, seed=seed)
+    config = PretrainConfig(steps=1400, autocast=bfloat16_pays(base.device), seed=seed)
     space = train_space(
         base,
         _prompts(corpus.stage_one_topics(), seed),

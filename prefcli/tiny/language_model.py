@@ -15,7 +15,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from prefcli.allocator import keep_freed_memory
+from prefcli.precision import bfloat16_pays
 from prefcli.tiny import corpus
+from prefcli.tiny.muon import Muon
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -109,8 +111,8 @@ def optimise(
 ) -> PreTrainedModel:
     """Train a language model from scratch on `steps` batches, and give it back ready to read.
 
-    Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) for the matrices of the
-    blocks, AdamW for everything else; cosine schedule; bfloat16 autocast; loss on every token.
+    Muon for the matrices of the blocks, AdamW for everything else; cosine schedule; loss on every
+    token; on the device where the model lies, in bfloat16 where that pays.
 
     Args:
         model: A Hugging Face causal language model with random weights.
@@ -128,7 +130,7 @@ def optimise(
     matrices = [w for w in blocks.parameters() if w.ndim == 2]
     others = [w for w in model.parameters() if all(w is not m for m in matrices)]
     optimizers = (
-        torch.optim.Muon(matrices, lr=MUON_RATE, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
+        Muon(matrices, lr=MUON_RATE, weight_decay=0.1),
         torch.optim.AdamW(others, lr=ADAMW_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True),
     )
     warmup = min(100, steps // 5)
@@ -136,14 +138,16 @@ def optimise(
     def pace(step: int) -> float:
         return min((step + 1) / warmup, 0.02 + 0.49 * (1 + math.cos(math.pi * step / steps)))
 
+    device = next(model.parameters()).device
     schedules = [torch.optim.lr_scheduler.LambdaLR(each, pace) for each in optimizers]
     model.train()
-    for step, ids in enumerate(islice(batches, steps)):  # (batch, time)
+    for step, batch in enumerate(islice(batches, steps)):
+        ids = batch.to(device)  # (batch, time)
         first = start()
-        positions = torch.arange(first, first + ids.shape[1])[None]
+        positions = torch.arange(first, first + ids.shape[1], device=device)[None]
         targets = ids[:, 1:]
         real = targets != pad_id  # (batch, time - 1)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16_pays(device)):
             # Padding is on the right, where causal attention never looks: no mask is needed.
             states = decoder(input_ids=ids, position_ids=positions).last_hidden_state
             logits = head(states[:, :-1][real])  # (real tokens, vocab)

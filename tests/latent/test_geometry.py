@@ -12,7 +12,8 @@ from prefcli.errors import PrefcliError
 from prefcli.latent.adapter import Adapter, AdapterConfig
 from prefcli.latent.encoder import Encoder, EncoderConfig
 from prefcli.latent.geometry import correlation, encode_groups, keep_faithful, whiten
-from prefcli.latent.pretrain import Trained, within_covariance
+from prefcli.latent.moments import within_covariance
+from prefcli.latent.pretrain import Trained
 from prefcli.latent.report import contrastive_accuracy
 from prefcli.latent.responses import Group
 from prefcli.latent.round_trip import Prior

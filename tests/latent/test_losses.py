@@ -80,8 +80,9 @@ def test_the_aggregated_kl_is_zero_for_sharp_posteriors_that_together_are_the_pr
 
 def test_contrastive_is_ln_2_at_chance_and_falls_as_the_own_z_explains_more() -> None:
     nll = torch.tensor([10.0, 37.0, 3.0])
-    assert contrastive(nll, nll).item() == pytest.approx(math.log(2))
-    losses = [contrastive(nll, nll + gap).item() for gap in (-20.0, -1.0, 0.0, 1.0, 20.0)]
+    assert contrastive(nll, nll[None]).tolist() == pytest.approx([math.log(2)] * 3)
+    gaps = (-20.0, -1.0, 0.0, 1.0, 20.0)
+    losses = [contrastive(nll, nll[None] + gap).mean().item() for gap in gaps]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < 1e-6
     assert losses[0] == pytest.approx(20.0, abs=1e-3)
@@ -89,8 +90,15 @@ def test_contrastive_is_ln_2_at_chance_and_falls_as_the_own_z_explains_more() ->
 
 def test_contrastive_is_minus_log_sigmoid_of_the_difference_in_likelihood() -> None:
     own, other = torch.tensor([5.0, 8.0]), torch.tensor([6.5, 7.0])
-    expected = -sum(math.log(1 / (1 + math.exp(a - b))) for a, b in ((5.0, 6.5), (8.0, 7.0))) / 2
-    assert contrastive(own, other).item() == pytest.approx(expected, rel=1e-5)
+    expected = [-math.log(1 / (1 + math.exp(a - b))) for a, b in ((5.0, 6.5), (8.0, 7.0))]
+    assert contrastive(own, other[None]).tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_contrastive_is_minus_log_of_the_share_that_the_own_z_has_among_several() -> None:
+    own, others = torch.tensor([5.0]), torch.tensor([[6.5], [4.0], [9.0]])
+    share = math.exp(-5) / sum(math.exp(-nll) for nll in (5.0, 6.5, 4.0, 9.0))
+    assert contrastive(own, others).item() == pytest.approx(-math.log(share), rel=1e-5)
+    assert contrastive(own, own.expand(7, 1)).item() == pytest.approx(math.log(8))
 
 
 def test_decorrelation_is_zero_for_independent_coordinates() -> None:

@@ -10,14 +10,9 @@ import torch
 
 from prefcli.base import Base
 from prefcli.errors import DataError, UsageError
-from prefcli.latent.pretrain import (
-    PretrainConfig,
-    Trained,
-    encode_ids,
-    pretrain,
-    within_covariance,
-    within_deviation,
-)
+from prefcli.latent.encoder import encode_ids
+from prefcli.latent.moments import within_covariance, within_deviation
+from prefcli.latent.pretrain import PretrainConfig, Trained, pretrain
 from prefcli.latent.responses import Group
 from tests.tiny_bases import END, tiny_base
 
