@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float32]
 
+HISTORY_POINTS = 200
+
 
 @dataclass(frozen=True)
 class SpaceConfig:
@@ -52,6 +54,9 @@ class SpaceConfig:
         rho: Reach at strength 1, in standard deviations.
         own_bits_per_byte: Median and 99th percentile over the base's own answers.
         report: Everything that stage 1 measured about itself.
+        history: The terms of the loss along the training, at most `HISTORY_POINTS` of them.
+        provenance: Whose prompts went in, and how the answers to them were made.
+        lora_rank: Rank of the LoRA by which the base itself moves; 0 for none.
     """
 
     base: str
@@ -64,6 +69,9 @@ class SpaceConfig:
     rho: float
     own_bits_per_byte: tuple[float, float]
     report: dict[str, Any] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
+    provenance: dict[str, Any] = field(default_factory=dict)
+    lora_rank: int = 0
 
 
 @dataclass(frozen=True)

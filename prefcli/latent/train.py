@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,7 +14,7 @@ from prefcli.latent.geometry import settle
 from prefcli.latent.pretrain import PretrainConfig, pretrain
 from prefcli.latent.report import measure
 from prefcli.latent.responses import prompt_limit, sample_groups
-from prefcli.latent.space import Space, SpaceConfig
+from prefcli.latent.space import HISTORY_POINTS, Space, SpaceConfig
 
 if TYPE_CHECKING:
     from prefcli.base import Base
@@ -96,5 +98,17 @@ def train_space(
         rho=rho,
         own_bits_per_byte=(low, high),
         report=report,
+        history=_thinned(trained.history),
     )
     return Space(settled, trained.encoder, trained.adapter, geometry.prior)
+
+
+def _thinned(history: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+    """At most `HISTORY_POINTS` rows, each the mean of as many steps, up to its `step`."""
+    width = max(1, math.ceil(len(history) / HISTORY_POINTS))
+    rows = []
+    for start in range(0, len(history), width):
+        part = history[start : start + width]
+        means = {name: round(fmean(row[name] for row in part), 4) for name in part[0]}
+        rows.append({"step": start + len(part), **means})
+    return rows
