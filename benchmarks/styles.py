@@ -84,7 +84,7 @@ def main() -> None:
         try:
             base = load_base(arguments.base, "cpu", "float32")
             space = Space.load(arguments.space)
-            space.check_base(base)
+            space.attach(base)
             found = measure(Model(base, space, output.progress), range(arguments.seeds))
         except PrefcliError as error:
             output.error(error.message, error.details)

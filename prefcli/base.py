@@ -103,22 +103,29 @@ class Base:
             self._fingerprint = fingerprint(self.model)
         return self._fingerprint
 
+    @property
+    def lora(self) -> str | None:
+        """Name of the LoRA that acts wherever a prefix stands."""
+        return self._lora
+
     def moves_with(self, lora: str | None) -> None:
         """Let the attached LoRA of this name act wherever a prefix stands; None for none."""
-        from peft.tuners.tuners_utils import BaseTunerLayer
-
         self._lora = lora
-        self._lora_layers = [m for m in self.model.modules() if isinstance(m, BaseTunerLayer)]
-        for layer in self._lora_layers:
-            layer.enable_adapters(False)
+        if lora is not None:
+            from peft.tuners.tuners_utils import BaseTunerLayer
+
+            self._lora_layers = [m for m in self.model.modules() if isinstance(m, BaseTunerLayer)]
+            for layer in self._lora_layers:
+                layer.enable_adapters(False)
 
     @contextmanager
     def moved(self, under_prefix: bool = True) -> Iterator[None]:
         """The base as it answers under a prefix; without a LoRA it is the base itself."""
         usual = [layer.disable_adapters for layer in self._lora_layers]
-        if self._lora is not None and under_prefix:
-            for layer in self._lora_layers:
-                layer.enable_adapters(True)
+        acts = under_prefix and self._lora is not None
+        for layer in self._lora_layers:
+            layer.enable_adapters(acts)
+            if acts:
                 layer.set_adapter(self._lora)
         try:
             yield

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 # an axis of 0.3 still steers; the report shows how faithful each one is.
 CONSISTENCY_LEVELS = (0.7, 0.5, 0.25)
 FEWEST_AXES = 4
+ROUND_TRIPS = 1024
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def settle(
     groups: Sequence[Group],
     *,
     seed: int = 0,
-    draws: int = 1024,
+    draws: int = ROUND_TRIPS,
     references: int = 256,
     progress: Progress | None = None,
 ) -> Geometry:

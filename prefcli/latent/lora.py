@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from prefcli.errors import PrefcliError, UsageError
+from prefcli.errors import DataError, PrefcliError, UsageError
 
 if TYPE_CHECKING:
     from prefcli.base import Base
@@ -29,7 +29,7 @@ class Lora:
 
     Args:
         name: Of the adapter within the model.
-        parameters: Its weights by their names in the model, in place.
+        parameters: Its weights, in place, by their paths in the model without that name.
     """
 
     name: str
@@ -37,21 +37,28 @@ class Lora:
 
     def state(self) -> dict[str, Tensor]:
         """A copy of the weights on the CPU."""
-        return {name: weight.detach().cpu().clone() for name, weight in self.parameters.items()}
+        return {path: weight.detach().cpu().clone() for path, weight in self.parameters.items()}
+
+    def round(self) -> None:
+        """Round the weights to what a space's file holds, so that what is measured is saved."""
+        with torch.no_grad():
+            for weight in self.parameters.values():
+                weight.copy_(weight.half())
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Take over weights.
 
         Raises:
-            ValueError: they are those of another base or rank.
+            DataError: they are those of another base or rank.
         """
-        if state.keys() != self.parameters.keys():
-            raise ValueError("the LoRA's weights do not fit this base")
+        fits = state.keys() == self.parameters.keys() and all(
+            weight.shape == state[path].shape for path, weight in self.parameters.items()
+        )
+        if not fits:
+            raise DataError("the LoRA's weights do not fit this base: train the space again")
         with torch.no_grad():
-            for name, weight in self.parameters.items():
-                if weight.shape != state[name].shape:
-                    raise ValueError(f"the LoRA's weight {name} does not fit this base")
-                weight.copy_(state[name])
+            for path, weight in self.parameters.items():
+                weight.copy_(state[path])
 
 
 def attach(base: Base, rank: int, first_layer: int, name: str = "stage1") -> Lora:
@@ -68,6 +75,8 @@ def attach(base: Base, rank: int, first_layer: int, name: str = "stage1") -> Lor
             "a LoRA is trained and read through peft, which is not installed: "
             "pip install 'prefcli[train]'"
         ) from error
+    from transformers.pytorch_utils import Conv1D
+
     if first_layer >= base.layer_count:
         raise UsageError(
             f"--lora-rank: the encoder reads all {base.layer_count} layers of the base, and what "
@@ -86,10 +95,13 @@ def attach(base: Base, rank: int, first_layer: int, name: str = "stage1") -> Lor
             f"--lora-rank: the attention of {base.config.model_type} is not known here: "
             "train without it"
         )
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=attention)
+    transposed = any(isinstance(base.model.get_submodule(path), Conv1D) for path in attention)
+    config = LoraConfig(
+        r=rank, lora_alpha=2 * rank, target_modules=attention, fan_in_fan_out=transposed
+    )
     inject_adapter_in_model(config, base.model, adapter_name=name)
     found = {
-        path: weight
+        path.replace(f".{name}.", "."): weight
         for path, weight in base.model.named_parameters()
         if f".lora_A.{name}." in path or f".lora_B.{name}." in path
     }

@@ -31,6 +31,8 @@ RADII = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0)
 FLUENCY_TOLERANCE = 1.05
 EXTENT_TOLERANCE = 1.2
 MINIMUM_REACH = 1.0
+ROUND_TRIPS, CURVE_POINTS = 512, 128
+GENERATED = 2 * ROUND_TRIPS + CURVE_POINTS * len(RADII)  # answers that a report generates
 
 
 def measure(
@@ -41,7 +43,7 @@ def measure(
     groups: Sequence[Group],
     *,
     seed: int = 0,
-    draws: int = 512,
+    draws: int = ROUND_TRIPS,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """The trust report on held-out groups.
@@ -144,7 +146,7 @@ def fluency_curve(
     groups: Sequence[Group],
     *,
     seed: int = 0,
-    draws: int = 128,
+    draws: int = CURVE_POINTS,
     progress: Progress | None = None,
 ) -> dict[float, float]:
     """NLL per token under the plain base of text generated at each radius, in nats.

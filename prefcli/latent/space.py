@@ -15,7 +15,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from prefcli.errors import DataError
 from prefcli.latent.adapter import Adapter, AdapterConfig
 from prefcli.latent.encoder import Encoder, EncoderConfig, encode_ids
 from prefcli.latent.files import DESCRIPTION, FORMAT, WEIGHTS, damaged, read_description
+from prefcli.latent.lora import Lora, attach
 from prefcli.latent.round_trip import Prior
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 FloatArray = npt.NDArray[np.float32]
 
 HISTORY_POINTS = 200
+LORA = "lora."  # before the names of its weights
 
 
 @dataclass(frozen=True)
@@ -90,15 +92,23 @@ class Space:
         config: Sizes and provenance.
         encoder, adapter: The trained parts.
         prior: Encodings of R of the base's own answers: what z looks like.
+        lora: By which the base moves wherever a prefix of this space stands: attached to the base
+            already, or its weights alone.
     """
 
     def __init__(
-        self, config: SpaceConfig, encoder: Encoder, adapter: Adapter, prior: Prior
+        self,
+        config: SpaceConfig,
+        encoder: Encoder,
+        adapter: Adapter,
+        prior: Prior,
+        lora: Lora | Mapping[str, Tensor] | None = None,
     ) -> None:
         self.config = config
         self.encoder = encoder.eval().requires_grad_(False)
         self.adapter = adapter.eval().requires_grad_(False)
         self.prior = prior
+        self.lora = lora
 
     @property
     def size(self) -> int:
@@ -113,11 +123,12 @@ class Space:
             digest.update(tensor.numpy().tobytes())
         return digest.hexdigest()[:16]
 
-    def check_base(self, base: Base) -> None:
-        """Refuse a base that this space was not trained on.
+    def attach(self, base: Base) -> None:
+        """Make ready to work with a base: on its device, and with the LoRA added to it.
 
         Raises:
-            DataError: the fingerprints differ.
+            DataError: the base is not the one that this space was trained on.
+            PrefcliError: there is a LoRA, and PEFT is not installed.
         """
         found = base.fingerprint()
         if found != self.config.base_fingerprint:
@@ -126,6 +137,18 @@ class Space:
                 f"({self.config.base_fingerprint}), not on {base.source} ({found}): "
                 "choose its own base, or train a space for this one"
             )
+        self.encoder.to(base.device)
+        self.adapter.to(base.device)
+        if self.lora and not isinstance(self.lora, Lora):
+            weights, depth = self.lora, self.config.encoder.depth
+            self.lora = attach(base, self.config.lora_rank, depth, name=self.fingerprint())
+            self.lora.load(weights)
+        base.moves_with(self.lora_name)
+
+    @property
+    def lora_name(self) -> str | None:
+        """What an attached LoRA is called in the base."""
+        return self.lora.name if isinstance(self.lora, Lora) else None
 
     def encode(
         self, base: Base, answers: Sequence[tuple[Prompt, str]], batch_size: int = 64
@@ -135,7 +158,6 @@ class Space:
         Yields:
             One list per batch of (index into `answers`, encoding).
         """
-        self.encoder.to(base.device)
         rows = []
         for prompt, response in answers:
             ids, cut = base.response_ids(response, self.config.max_response_tokens)
@@ -218,11 +240,16 @@ class Space:
             encoder.whiten = torch.zeros(config.latent_size, config.encoder.latent_size)
             tensors = load_file(directory / WEIGHTS)
             prior = Prior(tensors.pop("reference"), tensors.pop("reference_log_var"))
+            lora = {
+                name.removeprefix(LORA): tensors.pop(name).float()
+                for name in sorted(tensors)
+                if name.startswith(LORA)
+            }
             state = {name: tensor.float() for name, tensor in tensors.items()}
             torch.nn.ModuleDict({"encoder": encoder, "adapter": adapter}).load_state_dict(state)
         except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
             raise damaged(directory, "its sizes and weights do not fit together") from error
-        space = cls(config, encoder, adapter, prior)
+        space = cls(config, encoder, adapter, prior, lora or None)
         if space.fingerprint() != fingerprint:
             raise damaged(directory, "its weights are not those that its fingerprint is of")
         return space
@@ -235,8 +262,10 @@ class Space:
             name: tensor.cpu() if name.endswith(exact) else tensor.cpu().half()
             for name, tensor in parts.state_dict().items()
         }
+        lora = self.lora.state() if isinstance(self.lora, Lora) else self.lora or {}
         return {
             **found,
+            **{LORA + path: weight.half() for path, weight in lora.items()},
             "reference": self.prior.mean.cpu(),
             "reference_log_var": self.prior.log_var.cpu(),
         }

@@ -9,7 +9,7 @@ over the workers is the gradient that one process alone would have found.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TypeVar
@@ -106,6 +106,28 @@ class Workers:
         box = [value]
         dist.broadcast_object_list(box)
         return box[0]
+
+    def first_does(self, act: Callable[[], T]) -> T:
+        """What `act` gives on the first worker, on all of them; its failure is everybody's."""
+        result: T | None = None
+        failure: Exception | None = None
+        if self.first:
+            try:
+                result = act()
+            except Exception as error:
+                if self.count == 1:
+                    raise
+                failure = error
+        result, failure = self.agree((result, failure))
+        if failure is not None:
+            raise failure
+        return result  # type: ignore[return-value]
+
+    def device(self, usual: str | None) -> str | None:
+        """The device of this worker: of several on one machine, each its own GPU."""
+        if self.count > 1 and usual in (None, "cuda") and torch.cuda.is_available():
+            return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        return usual
 
     def all(self, value: T) -> list[T]:
         """What each worker has for `value`, in the order of ranks."""

@@ -142,8 +142,10 @@ def resolve_base(store: Store, name: str | None = None) -> BaseReference:
     raise NotFoundError(f"no base {name!r}: see `prefcli base list`, or `prefcli base add SOURCE`")
 
 
-def open_base(reference: BaseReference, progress: Progress | None = None) -> Base:
-    """Load the model and tokenizer of a base.
+def open_base(
+    reference: BaseReference, progress: Progress | None = None, device: str | None = None
+) -> Base:
+    """Load the model and tokenizer of a base, on `device` instead of its own if one is given.
 
     Raises:
         NotFoundError: its directory was removed since it was added.
@@ -160,7 +162,7 @@ def open_base(reference: BaseReference, progress: Progress | None = None) -> Bas
     if progress:
         progress(f"loading {reference.name}", 0, None)
     trust = bool(reference.details.get("trust_remote_code"))
-    return load_base(reference.source, reference.device, reference.dtype, trust)
+    return load_base(reference.source, device or reference.device, reference.dtype, trust)
 
 
 def _new_name(name: str | None, source: str) -> str:

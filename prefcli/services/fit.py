@@ -196,7 +196,7 @@ class _Fitter:
         if self._loaded is None:
             base = open_base(resolve_base(self.store, self.reference.base), self.progress)
             space = open_space(self.reference)
-            space.check_base(base)
+            space.attach(base)
             self._loaded = base, space
         return self._loaded
 

@@ -214,16 +214,27 @@ class Generator:
         from prefcli.decoding import sample
 
         base = self.base()
-        return sample(
-            base,
-            [self._prompt_ids(base, job.prompt) for job in jobs],
-            seeds=[job.seed for job in jobs],
-            prefixes=[self._prefix(base, job.profile) for job in jobs],
-            max_new_tokens=self.settings.max_new_tokens,
-            temperature=self.settings.temperature,
-            top_p=self.settings.top_p,
-            on_text=on_text,
-        )
+        prefixes = [self._prefix(base, job.profile) for job in jobs]
+        found = [""] * len(jobs)
+        # Rows share a batch whatever their prefix; only a base that moves with a space's LoRA
+        # must answer the rows of that space apart.
+        loras = [self._lora(job.profile) for job in jobs]
+        for lora in dict.fromkeys(loras):
+            rows = [i for i, other in enumerate(loras) if other == lora]
+            base.moves_with(lora)
+            answers = sample(
+                base,
+                [self._prompt_ids(base, jobs[i].prompt) for i in rows],
+                seeds=[jobs[i].seed for i in rows],
+                prefixes=[prefixes[i] for i in rows],
+                max_new_tokens=self.settings.max_new_tokens,
+                temperature=self.settings.temperature,
+                top_p=self.settings.top_p,
+                on_text=on_text,
+            )
+            for i, answer in zip(rows, answers, strict=True):
+                found[i] = answer
+        return found
 
     def warnings(self, jobs: Sequence[Job]) -> list[list[str]]:
         """What a person should know about each answer; the embedded base knows what it is for."""
@@ -266,11 +277,16 @@ class Generator:
         if key not in self._prefixes:
             if chosen.space not in self._spaces:
                 space = open_space(space_of(self.store, chosen.space))
-                space.check_base(base)
-                space.adapter.to(base.device)
+                space.attach(base)
                 self._spaces[chosen.space] = space
             self._prefixes[key] = self._spaces[chosen.space].prefix(base, chosen.z)
         return self._prefixes[key]
+
+    def _lora(self, chosen: Chosen | None) -> str | None:
+        """The LoRA that acts under this profile's prefix."""
+        if chosen is None or chosen.z is None:
+            return None
+        return self._spaces[chosen.space].lora_name
 
     def _prompt_ids(self, base: Base, prompt: Prompt) -> list[int]:
         return base.prompt_ids(prompt, _prompt_room(base))

@@ -1,10 +1,12 @@
-"""Prompts for `space train`: from a file, from stdin, or those of the catalog's feedback."""
+"""Prompts for stage 1: from a file, from stdin, or those of the catalog's feedback."""
 
 from __future__ import annotations
 
 import io
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from prefcli.errors import DataError, NotFoundError, UsageError
 from prefcli.feedback import fields, json_stream
@@ -13,7 +15,22 @@ from prefcli.feedback.records import Prompt, text_prompt
 from prefcli.store import Store
 
 
-def find_prompts(store: Store, source: str | None, least: int) -> list[Prompt]:
+@dataclass(frozen=True)
+class FoundPrompts:
+    """What stage 1 is to ask.
+
+    Args:
+        prompts: All different.
+        given: The answers that came with a prompt.
+        provenance: `source` (feedback, stdin or the file's name) and, of feedback, its `users`.
+    """
+
+    prompts: list[Prompt]
+    given: dict[Prompt, tuple[str, ...]]
+    provenance: dict[str, Any]
+
+
+def find_prompts(store: Store, source: str | None, least: int) -> FoundPrompts:
     """The different prompts of `source`, or of the catalog's feedback where it is None.
 
     Raises:
@@ -21,22 +38,34 @@ def find_prompts(store: Store, source: str | None, least: int) -> list[Prompt]:
         NotFoundError: no such file.
         DataError: it cannot be read, or holds fewer than `least`.
     """
+    found: dict[Prompt, tuple[str, ...]] = {}
+    users: dict[str, None] = {}
     if source is None:
-        found = [stored.feedback.prompt for stored in store.feedback()]
+        for stored in store.feedback():
+            found[stored.feedback.prompt] = ()
+            users[stored.feedback.user] = None
     else:
-        found = read_prompts(source)
-    found = list(dict.fromkeys(found))
+        for prompt, responses in read_prompts(source):
+            found[prompt] = (*found.get(prompt, ()), *responses)
     if len(found) < least:
         where = "the catalog" if source is None else source_name(source)
         raise DataError(
             f"{where} has {len(found)} different prompts: stage 1 needs at least {least}, "
             "and hundreds to be good; name a file of them with --prompts FILE"
         )
-    return found
+    name = "feedback" if source is None else "stdin" if source == "-" else Path(source).name
+    return FoundPrompts(
+        list(found),
+        {prompt: responses for prompt, responses in found.items() if responses},
+        {"source": name, **({"users": list(users)} if source is None else {})},
+    )
 
 
-def read_prompts(source: str) -> list[Prompt]:
-    """Prompts from a file or stdin: one per line, or JSONL with `prompt` (text or messages).
+def read_prompts(source: str) -> list[tuple[Prompt, tuple[str, ...]]]:
+    """Prompts from a file or stdin, and the answers that are given to each.
+
+    One prompt per line, or JSONL with `prompt` (text or messages) and perhaps `responses` (a list
+    of texts, at least two).
 
     Raises:
         UsageError: the source's name is empty.
@@ -50,12 +79,12 @@ def read_prompts(source: str) -> list[Prompt]:
         raise DataError(
             f"{name}: byte {error.start} is not UTF-8, expected text with a prompt on each line"
         ) from error
-    prompts = []
+    prompts: list[tuple[Prompt, tuple[str, ...]]] = []
     for number, line in enumerate(io.StringIO(text, newline=None), start=1):
         if line.lstrip().startswith("{"):
             prompts.append(_json_prompt(line, f"{name}:{number}"))
         elif line.strip():
-            prompts.append(text_prompt(line.strip()))
+            prompts.append((text_prompt(line.strip()), ()))
     return prompts
 
 
@@ -77,11 +106,24 @@ def _read(source: str, name: str) -> bytes:
         raise NotFoundError(f"{name}: cannot be read ({reason}); name a file of prompts") from error
 
 
-def _json_prompt(line: str, where: str) -> Prompt:
+def _json_prompt(line: str, where: str) -> tuple[Prompt, tuple[str, ...]]:
     value, problem = json_stream.decode(line)
     if problem:
         raise DataError(f"{where}: {problem}; mend the line or leave it out")
     try:
-        return fields.question(value, "prompt")
+        return fields.question(value, "prompt"), _responses(value)
     except DataError as error:
         raise DataError(f"{where}: {error.message}") from error
+
+
+def _responses(row: fields.Fields) -> tuple[str, ...]:
+    found = row.get("responses")
+    if found is None:
+        return ()
+    if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
+        raise fields.expected("responses", "a list of texts", found)
+    if len(set(found)) < 2:
+        raise DataError(
+            "field 'responses': expected at least two different texts, to learn how they differ"
+        )
+    return tuple(found)

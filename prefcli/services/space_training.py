@@ -5,108 +5,227 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from prefcli import tiny
-from prefcli.errors import PrefcliError, UsageError
+from prefcli.errors import NotFoundError, PrefcliError, UsageError
 from prefcli.latent.files import read_description
-from prefcli.services.bases import open_base, resolve_base
+from prefcli.services.bases import BaseReference, add_base, open_base, resolve_base
 from prefcli.services.prompts import find_prompts
+from prefcli.services.space_plan import (
+    PLAN,
+    Asked,
+    Plan,
+    SpaceSettings,
+    check_range,
+    discard,
+    option,
+    unfinished,
+    workplace,
+)
 from prefcli.services.spaces import show_space
 from prefcli.store import Store
-from prefcli.store.registry import check_name
+from prefcli.store.registry import check_asked, check_name
 
 if TYPE_CHECKING:
+    from prefcli.base import Base
+    from prefcli.latent.pretrain import PretrainConfig
     from prefcli.latent.space import Space
+    from prefcli.latent.workers import Workers
     from prefcli.progress import Progress
 
 FEWEST_PROMPTS = 10
 HELD_OUT_SHARE, MOST_HELD_OUT = 0.15, 48
-# Far beyond what helps, and short of what can only be a slip of the finger.
-MOST_SAMPLES, MOST_STEPS = 1024, 1_000_000
-LARGEST_LATENT_SIZE, LONGEST_ANSWER = 1024, 65_536
-LARGEST_SEED = 2**63 - 1
 
 
 def train_space(
     store: Store,
     *,
-    name: str,
+    name: str | None = None,
     base: str | None = None,
     prompts: str | None = None,
-    samples: int = 16,
-    steps: int = 500,
-    latent_size: int = 16,
-    trunk_layers: int | None = None,
-    seed: int = 0,
-    max_new_tokens: int = 128,
+    resume: bool = False,
+    restart: bool = False,
     progress: Progress | None = None,
-) -> dict[str, Any]:
+    **asked: Unpack[Asked],
+) -> dict[str, Any] | None:
     """Stage 1: learn a space for a base, save it, and use it from now on if none was chosen.
+
+    Prompts, sampled answers and a checkpoint are kept beside the spaces until the space is there,
+    so that an interrupted training can go on. Under `accelerate launch` the processes share the
+    work, and the first one writes.
 
     Args:
         store: The open home.
-        name: What to call the space.
-        base: Name of a base; default the one in use.
-        prompts: File of prompts, one per line or JSONL with `prompt`; `-` reads stdin; None takes
-            the prompts of the catalog's feedback.
-        samples: Answers sampled per prompt.
-        steps: Optimiser steps.
-        latent_size: Directions to start with.
-        trunk_layers: Layers of the base that the encoder reads; default a sixth of them.
-        seed: Everything random.
-        max_new_tokens: Longest answer in tokens.
+        name: What to call the space; default after its base.
+        base: A base's name, or a Hugging Face id or directory to add first; default the one in
+            use.
+        prompts: File of prompts, one per line or JSONL with `prompt` and perhaps `responses`; `-`
+            reads stdin; None takes the prompts of the catalog's feedback.
+        resume: Go on with an interrupted training, with the prompts and settings that it had.
+        restart: Throw an interrupted training away and begin anew.
+        progress: Told how far each part is.
+        asked: See `SpaceSettings`.
+
+    Returns:
+        What `show_space` tells of it; None for every process but the first.
 
     Raises:
-        UsageError: the name is taken or cannot name a directory, or a number is out of its range.
-        NotFoundError: no such base or file.
+        UsageError: the name is taken or cannot name a directory, a number is out of its range, or
+            a training of that name is unfinished and neither to be resumed nor thrown away.
+        NotFoundError: no such base or file, or nothing to resume.
         DataError: too few prompts, or training failed.
         PrefcliError: the home cannot be written to.
     """
+    from prefcli.latent.workers import Workers
+
+    workers = Workers.start()
+    told = progress if workers.first else None
+    reference = workers.first_does(lambda: find_base(store, base, resume, told))
+    name = name if name is not None else space_name(reference.name)
     _check_new(store, name)
-    _check_range("--samples", samples, 2, MOST_SAMPLES)
-    _check_range("--steps", steps, 1, MOST_STEPS)
-    _check_range("--latent-size", latent_size, 1, LARGEST_LATENT_SIZE)
-    _check_range("--seed", seed, 0, LARGEST_SEED)
-    _check_range("--max-new-tokens", max_new_tokens, 1, LONGEST_ANSWER)
-    reference = resolve_base(store, base)
-    found = find_prompts(store, prompts, FEWEST_PROMPTS)
-    random.Random(seed).shuffle(found)
-    count = min(MOST_HELD_OUT, max(2, round(HELD_OUT_SHARE * len(found))))
-
-    from prefcli.latent.pretrain import PretrainConfig
-    from prefcli.latent.train import train_space as train
-    from prefcli.precision import bfloat16_pays
-
-    with _workplace(store.space_directory(name)) as workplace:
-        model = open_base(reference, progress)
-        if trunk_layers is None:
-            trunk_layers = max(1, round(model.layer_count / 6))
-        _check_range("--trunk-layers", trunk_layers, 1, model.layer_count)
-        config = PretrainConfig(
-            latent_size=latent_size,
-            depth=trunk_layers,
-            steps=steps,
-            autocast=bfloat16_pays(model.device),
-            seed=seed,
+    directory = unfinished(store.space_directory(name))
+    with workplace(directory) if workers.first else nullcontext():
+        plan = workers.first_does(
+            lambda: _plan(store, directory, name, reference, prompts, resume, restart, asked)
         )
-        space = train(
-            model,
-            found[count:],
-            found[:count],
-            config,
-            base_name=reference.name,
-            samples=samples,
-            max_new_tokens=max_new_tokens,
-            progress=progress,
-        )
-        _keep(store, space, name, reference.name, workplace)
-    if store.setting("space") is None and store.setting("base") == reference.name:
+        space = _train(store, plan, directory, workers, told)
+        if space is None:
+            return None
+        with _workplace(store.space_directory(name)) as scratch:
+            _keep(store, space, name, plan.base, scratch)
+        discard(directory)
+    if store.setting("space") is None and store.setting("base") == plan.base:
         store.set_settings(space=name)
     return show_space(store, name)
+
+
+def find_base(
+    store: Store, base: str | None, resume: bool, progress: Progress | None
+) -> BaseReference:
+    """The base of that name; one that is not there is added if `base` is an id or a directory."""
+    new = base is not None and check_asked(base, "base") != tiny.NAME and not store.base(base)
+    if new and base is not None and "/" in base and not resume:
+        added = add_base(store, base, progress=progress)
+        return resolve_base(store, added["base"])
+    return resolve_base(store, base)
+
+
+def space_name(base: str) -> str:
+    """What a space is called after its base; the built-in base's own space has its name."""
+    return "everyday" if base == tiny.NAME else base
+
+
+def make_plan(store: Store, base: str, prompts: str | None, asked: Asked) -> Plan:
+    """Prompts and settings of a training, a part of the prompts held out.
+
+    Raises:
+        UsageError: a setting is out of its range.
+        NotFoundError: no such file.
+        DataError: too few prompts.
+    """
+    settings = SpaceSettings(**asked)
+    found = find_prompts(store, prompts, FEWEST_PROMPTS)
+    random.Random(settings.seed).shuffle(found.prompts)
+    count = min(MOST_HELD_OUT, max(2, round(HELD_OUT_SHARE * len(found.prompts))))
+    return Plan(
+        base,
+        settings,
+        found.prompts[count:],
+        found.prompts[:count],
+        found.given,
+        found.provenance,
+    )
+
+
+def stage_one_settings(settings: SpaceSettings, model: Base) -> PretrainConfig:
+    """Stage 1's own settings for a base.
+
+    Raises:
+        UsageError: the base has fewer layers than the encoder is to read.
+    """
+    from prefcli.latent.pretrain import PretrainConfig
+    from prefcli.precision import bfloat16_pays
+
+    depth = settings.trunk_layers or max(1, round(model.layer_count / 6))
+    check_range("trunk_layers", depth, 1, model.layer_count)
+    return PretrainConfig(
+        latent_size=settings.latent_size,
+        depth=depth,
+        prefix_length=settings.prefix_length,
+        adapter=settings.adapter,
+        lora_rank=settings.lora_rank,
+        steps=settings.steps,
+        prompts_per_step=settings.prompts_per_step,
+        learning_rate=settings.learning_rate,
+        tokens_per_pass=settings.tokens_per_pass,
+        checkpointing=settings.checkpointing,
+        autocast=bfloat16_pays(model.device),
+        seed=settings.seed,
+    )
+
+
+def _plan(
+    store: Store,
+    directory: Path,
+    name: str,
+    reference: BaseReference,
+    prompts: str | None,
+    resume: bool,
+    restart: bool,
+    asked: Asked,
+) -> Plan:
+    """The plan to follow, which lies in `directory` from now on."""
+    there = (directory / PLAN).exists()
+    if resume:
+        if not there:
+            raise NotFoundError(f"no unfinished training of space {name!r}: leave out --resume")
+        plan = Plan.load(directory)
+        if prompts is not None:
+            raise UsageError(
+                "--resume goes on with the prompts of that training: leave out --prompts"
+            )
+        changed = [key for key, value in asked.items() if getattr(plan.settings, key) != value]
+        if changed:
+            was = getattr(plan.settings, changed[0])
+            raise UsageError(
+                f"--resume goes on with the settings of that training, {option(changed[0])} {was}: "
+                f"leave out {', '.join(map(option, changed))}, or begin anew with --restart"
+            )
+        return plan
+    if there and not restart:
+        raise UsageError(
+            f"a training of space {name!r} is unfinished: go on with --resume, or throw away what "
+            "there is of it with --restart"
+        )
+    plan = make_plan(store, reference.name, prompts, asked)
+    discard(directory)
+    plan.save(directory)
+    return plan
+
+
+def _train(
+    store: Store, plan: Plan, directory: Path, workers: Workers, progress: Progress | None
+) -> Space | None:
+    from prefcli.latent.train import Questions, Sampling
+    from prefcli.latent.train import train_space as train
+
+    reference = resolve_base(store, plan.base)
+    model = open_base(reference, progress, workers.device(reference.device))
+    settings = plan.settings
+    return train(
+        model,
+        Questions(plan.prompts, plan.held_out, plan.given, plan.provenance),
+        stage_one_settings(settings, model),
+        Sampling(settings.samples, settings.max_new_tokens, settings.temperature, settings.top_p),
+        base_name=plan.base,
+        workplace=directory,
+        workers=workers,
+        progress=progress,
+    )
 
 
 def _check_new(store: Store, name: str) -> None:
@@ -116,12 +235,6 @@ def _check_new(store: Store, name: str) -> None:
     there = next((other for other in taken if other.casefold() == name.casefold()), None)
     if there is not None:
         raise UsageError(f"a space {there!r} exists already: choose another name")
-
-
-def _check_range(option: str, value: int, least: int, most: int) -> None:
-    if not least <= value <= most:
-        shown = str(value) if abs(value) < 2**64 else "of more than 64 bits"
-        raise UsageError(f"{option} {shown}: expected {least} to {most}")
 
 
 @contextmanager

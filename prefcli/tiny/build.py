@@ -66,20 +66,19 @@ def build_base(directory: Path, seed: int, progress: Progress | None = None) -> 
 def build_space(parent: Path, seed: int, progress: Progress | None = None) -> None:
     """Train the space on the stage-1 topics, report on the held-out ones."""
     from prefcli.latent.pretrain import PretrainConfig
-    from prefcli.latent.train import train_space
+    from prefcli.latent.train import Questions, train_space
     from prefcli.loading import load_base
     from prefcli.precision import bfloat16_pays
 
     base = load_base(parent / "base", "cpu", "float32")
     config = PretrainConfig(steps=1400, autocast=bfloat16_pays(base.device), seed=seed)
-    space = train_space(
-        base,
+    questions = Questions(
         _prompts(corpus.stage_one_topics(), seed),
         _prompts(corpus.held_out_topics(), seed)[:48],
-        config,
-        base_name=tiny.NAME,
-        progress=progress,
+        provenance={"source": "prefcli.tiny.corpus"},
     )
+    space = train_space(base, questions, config, base_name=tiny.NAME, progress=progress)
+    assert space is not None  # this process is the only one
     space.save(parent / "space")
 
 

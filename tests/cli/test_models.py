@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,9 @@ from typing import Any
 import pytest
 
 from prefcli.services import bases, space_training
+from prefcli.services.space_plan import Asked
 from prefcli.store import Store
 from tests.cli.conftest import Run
-
-TRAIN_SPACE = space_training.train_space  # the fixture puts another in its place
 
 
 @pytest.fixture
@@ -55,40 +53,63 @@ def test_a_base_s_code_is_not_trusted_unless_asked(run: Run, calls: list[dict[st
     assert calls[0]["trust_remote_code"] is False
 
 
-@pytest.mark.parametrize("words", [["everyday"], ["--name", "everyday"]])
-def test_the_defaults_of_training_are_those_of_the_service(
-    run: Run, calls: list[dict[str, Any]], words: list[str]
+NOTHING = {"base": None, "prompts": None, "resume": False, "restart": False}
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [(["everyday"], "everyday"), (["--name", "everyday"], "everyday"), ([], None)],
+)
+def test_what_is_not_asked_is_left_to_the_service(
+    run: Run, calls: list[dict[str, Any]], words: list[str], name: str | None
 ) -> None:
     result = run("space", "train", *words, "--json")
-    assert json.loads(result.stdout) == {"space": "everyday", "report": {"nll": 1.5}}
-    parameters = inspect.signature(TRAIN_SPACE).parameters
-    assert calls[0].pop("name") == "everyday"
-    assert calls[0] == {word: parameters[word].default for word in calls[0]}
+    assert json.loads(result.stdout) == {"space": name, "report": {"nll": 1.5}}
+    assert calls == [{"name": name, **NOTHING}]
 
 
 def test_a_space_is_trained_with_every_word(run: Run, calls: list[dict[str, Any]]) -> None:
     result = run(
         *("space", "train", "everyday", "--base", "mine", "--prompts", "-", "--samples", "4"),
         *("--steps", "9", "--latent-size", "8", "--trunk-layers", "2", "--seed", "5"),
-        *("--max-new-tokens", "32"),
+        *("--max-new-tokens", "32", "--temperature", "0.9", "--top-p", "0.95"),
+        *("--learning-rate", "0.001", "--prompts-per-step", "6", "--adapter", "soft"),
+        *("--prefix-length", "8", "--lora-rank", "2", "--gradient-checkpointing"),
+        *("--tokens-per-pass", "512", "--restart"),
     )
     assert result.stdout.splitlines() == ["space   everyday", "report", "  nll   1.5"]
-    assert calls == [
-        {
-            "name": "everyday",
-            "base": "mine",
-            "prompts": "-",
-            "samples": 4,
-            "steps": 9,
-            "latent_size": 8,
-            "trunk_layers": 2,
-            "seed": 5,
-            "max_new_tokens": 32,
-        }
-    ]
+    settings = {
+        "samples": 4,
+        "steps": 9,
+        "latent_size": 8,
+        "trunk_layers": 2,
+        "seed": 5,
+        "max_new_tokens": 32,
+        "temperature": 0.9,
+        "top_p": 0.95,
+        "learning_rate": 0.001,
+        "prompts_per_step": 6,
+        "adapter": "soft",
+        "prefix_length": 8,
+        "lora_rank": 2,
+        "checkpointing": True,
+        "tokens_per_pass": 512,
+    }
+    assert settings.keys() == Asked.__annotations__.keys()
+    place = {"name": "everyday", "base": "mine", "prompts": "-", "resume": False, "restart": True}
+    assert calls == [{**place, **settings}]
 
 
-@pytest.mark.parametrize("words", [[], ["a", "--name", "b"], ["a", "--samples", "1"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["a", "--name", "b"],
+        ["a", "--samples", "1"],
+        ["a", "--temperature", "nan"],
+        ["a", "--resume", "--restart"],
+        ["a", "--resume", "--dry-run"],
+    ],
+)
 def test_words_that_do_not_fit_together_are_a_usage_error(
     run: Run, calls: list[dict[str, Any]], words: list[str]
 ) -> None:

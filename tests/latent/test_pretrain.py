@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
@@ -151,3 +152,92 @@ def test_settings_that_cannot_work_are_usage_errors(base: Base) -> None:
         PretrainConfig(steps=0)
     with pytest.raises(UsageError, match="--samples"):
         PretrainConfig(responses_per_prompt=1)
+
+
+# -- interrupted, and moved bases -----------------------------------------------------------------
+
+
+class Killed(Exception):  # noqa: N818 (stands for a signal)
+    pass
+
+
+@pytest.mark.parametrize("lora_rank", [0, 2])
+def test_an_interrupted_training_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lora_rank: int
+) -> None:
+    monkeypatch.setattr("prefcli.latent.pretrain.CHECKPOINT_SECONDS", 0.0)
+    config = PretrainConfig(steps=6, lora_rank=lora_rank, **SETTINGS)
+
+    def run(file: Path, until: int) -> Trained:
+        def progress(_: str, done: int, __: int | None) -> None:
+            if done == until:
+                raise Killed
+
+        base = tiny_base("gpt2", scale=0.1)
+        return pretrain(base, two_styles(), config, progress, checkpoint=file)
+
+    whole = run(tmp_path / "whole", -1)
+    for until in (2, 5):
+        with pytest.raises(Killed):
+            run(tmp_path / "cut", until)
+    again = run(tmp_path / "cut", -1)
+    assert again.history == whole.history
+    for part in ("encoder", "adapter"):
+        found, expected = (getattr(each, part).state_dict() for each in (again, whole))
+        torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    if lora_rank:
+        assert again.lora is not None
+        assert whole.lora is not None
+        torch.testing.assert_close(again.lora.state(), whole.lora.state(), rtol=0, atol=0)
+    assert [path.name for path in tmp_path.glob(".*")] == []  # no half-written checkpoint
+
+
+def test_a_checkpoint_of_other_settings_or_a_damaged_one_is_refused(
+    base: Base, tmp_path: Path
+) -> None:
+    file = tmp_path / "checkpoint"
+    pretrain(base, two_styles(), PretrainConfig(steps=1, **SETTINGS), checkpoint=file)
+    other = PretrainConfig(steps=2, **SETTINGS)
+    with pytest.raises(DataError, match="of a training with other settings"):
+        pretrain(base, two_styles(), other, checkpoint=file)
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(DataError, match="damaged: remove it"):
+        pretrain(base, two_styles(), other, checkpoint=file)
+
+
+def test_soft_embeddings_learn_what_a_prefix_learns() -> None:
+    base = tiny_base("llama", scale=0.1)
+    config = PretrainConfig(steps=80, learning_rate=1e-2, adapter="soft", **SETTINGS)
+    trained = pretrain(base, two_styles(), config)
+    assert mean_of(trained, "contrastive", slice(-10, None)) < 0.4
+    assert trained.adapter(torch.zeros(1, 4)).shape == (1, 4, base.hidden_size)
+
+
+def test_a_lora_moves_the_base_under_a_prefix_and_never_without_one() -> None:
+    base, plain = tiny_base("llama", scale=0.1), tiny_base("llama", scale=0.1)
+    config = PretrainConfig(steps=10, learning_rate=1e-2, lora_rank=2, **SETTINGS)
+    trained = pretrain(base, two_styles(), config)
+    assert trained.lora is not None
+    ups = [weight for path, weight in trained.lora.state().items() if "lora_B" in path]
+    assert all(weight.abs().max() > 0 for weight in ups)
+    assert base.fingerprint() == plain.fingerprint()
+    prompts, answers = [[1, 2, 3]], [[65, 66, END]]
+    for one in (base, plain):
+        scores = one.negative_log_likelihood(prompts, answers)
+        assert torch.equal(scores, plain.negative_log_likelihood(prompts, answers))
+        states = one.hidden_states(torch.tensor(prompts), 3)
+        assert torch.equal(states, plain.hidden_states(torch.tensor(prompts), 3))
+    with torch.no_grad():
+        prefix = trained.adapter(torch.zeros(1, 4))
+        moved = base.negative_log_likelihood(prompts, answers, prefix)
+        still = plain.negative_log_likelihood(prompts, answers, prefix)
+        base.moves_with(None)
+        stopped = base.negative_log_likelihood(prompts, answers, prefix)
+    assert (moved - still).abs().max() > 1e-4
+    torch.testing.assert_close(stopped, still)
+
+
+def test_a_lora_leaves_the_trunk_alone_and_so_needs_layers_above_it() -> None:
+    base = tiny_base("llama", scale=0.1)
+    with pytest.raises(UsageError, match="what it reads must not move: lower --trunk-layers"):
+        pretrain(base, two_styles(), PretrainConfig(steps=1, depth=3, lora_rank=2, **SETTINGS))

@@ -75,9 +75,9 @@ def test_bits_per_byte_is_the_negative_log_likelihood_in_bits(base: Base) -> Non
 
 def test_another_base_is_refused(base: Base) -> None:
     space = random_space(base)
-    space.check_base(base)
+    space.attach(base)
     with pytest.raises(DataError, match="was trained on base somewhere"):
-        space.check_base(tiny_base("gpt2", seed=1))
+        space.attach(tiny_base("gpt2", seed=1))
 
 
 def test_a_missing_space_is_not_found(tmp_path: Path) -> None:

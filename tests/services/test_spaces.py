@@ -52,10 +52,10 @@ def training(monkeypatch: pytest.MonkeyPatch, base: Base) -> list[Callable[[], o
     """What happens while a space is trained; the space's weights depend on the seed."""
     meanwhile: list[Callable[[], object]] = []
 
-    def train(base: Base, *_: Any, **__: Any) -> Space:
+    def train(base: Base, _: Any, config: Any, *__: Any, **___: Any) -> Space:
         for act in meanwhile:
             act()
-        return random_space(base, seed=_[2].seed % 2**32)
+        return random_space(base, seed=config.seed % 2**32)
 
     monkeypatch.setattr("prefcli.latent.train.train_space", train)
     monkeypatch.setattr(space_training, "open_base", lambda *_: base)
@@ -128,18 +128,34 @@ def test_a_home_that_cannot_be_written_to_is_told_before_sampling(
         space_training.train_space(store, name="mine", prompts=prompts)
 
 
-def test_of_two_trainings_of_one_name_the_first_to_end_keeps_its_files(
+def test_a_second_training_of_a_name_waits_for_the_first_to_end(
     store: Store, prompts: str, training: list[Any]
 ) -> None:
     def other() -> None:
         training.clear()
-        space_training.train_space(store, name="mine", prompts=prompts, seed=1)
+        with pytest.raises(PrefcliError, match="another process is training this space"):
+            space_training.train_space(store, name="mine", prompts=prompts, seed=1)
 
     training.append(other)
+    space_training.train_space(store, name="mine", prompts=prompts, seed=2)
+    kept = spaces.open_space(spaces.resolve_space(store, "mine"))
+    assert kept.fingerprint() == random_space(tiny_base("gpt2"), seed=2).fingerprint()
+    assert left(store) == ["mine"]
+
+
+def test_a_space_that_took_the_name_meanwhile_keeps_it(
+    store: Store, prompts: str, training: list[Any], base: Base
+) -> None:
+    def arrive() -> None:
+        space = random_space(base, seed=7)
+        space.save(store.space_directory("mine"))
+        store.add_space("mine", "tiny", space.fingerprint(), {})
+
+    training.append(arrive)
     with pytest.raises(UsageError, match="space 'mine' exists already"):
         space_training.train_space(store, name="mine", prompts=prompts, seed=2)
     kept = spaces.open_space(spaces.resolve_space(store, "mine"))
-    assert kept.fingerprint() == random_space(tiny_base("gpt2"), seed=1).fingerprint()
+    assert kept.fingerprint() == random_space(base, seed=7).fingerprint()
     assert left(store) == ["mine"]
 
 
@@ -263,12 +279,15 @@ def test_a_name_that_is_no_text_is_no_name_to_ask_for(store: Store, name: str) -
 def test_prompts_are_read_from_lines_of_text_and_of_json(tmp_path: Path) -> None:
     path = tmp_path / "prompts"
     turns = [{"role": "system", "content": "s"}, {"role": "user", "content": "u\u2028v"}]
-    rows = [json.dumps({"prompt": "one"}), json.dumps({"prompt": turns}, ensure_ascii=False)]
+    rows = [
+        json.dumps({"prompt": "one", "responses": ["first", "second", ""]}),
+        json.dumps({"prompt": turns, "responses": None}, ensure_ascii=False),
+    ]
     path.write_bytes(("\ufeff two \r\n\r\n" + "\n".join(rows)).encode())
     assert read_prompts(str(path)) == [
-        text_prompt("two"),
-        text_prompt("one"),
-        (Message("system", "s"), Message("user", "u\u2028v")),
+        (text_prompt("two"), ()),
+        (text_prompt("one"), ("first", "second", "")),
+        ((Message("system", "s"), Message("user", "u\u2028v")), ()),
     ]
 
 
@@ -282,6 +301,9 @@ def test_prompts_are_read_from_lines_of_text_and_of_json(tmp_path: Path) -> None
         '{"prompt": " "}',
         '{"prompt": [{"role": "user"}]}',
         '{"prompt": "\\ud800"}',
+        '{"prompt": "p", "responses": "one"}',
+        '{"prompt": "p", "responses": ["one", 2]}',
+        '{"prompt": "p", "responses": ["one", "one"]}',
         '{"a":' * 9999,
     ],
 )
