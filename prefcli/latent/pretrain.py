@@ -48,7 +48,8 @@ if TYPE_CHECKING:
 
 # Normalisation magnifies the encoder's steps: it moves slowly enough for the adapter to follow.
 ENCODER_PACE, LORA_PACE = 0.25, 0.1
-CHECKPOINT_SECONDS = 30.0
+# A checkpoint is written so often, but at most a twentieth of the time goes into it.
+CHECKPOINT_SECONDS, CHECKPOINT_SHARE = 10.0, 20.0
 # The base reads so many tokens at once: a large vocabulary's logits take a gigabyte for 2,000.
 TOKENS_PER_PASS = 8192
 
@@ -139,7 +140,7 @@ def pretrain(
         checkpoints.read(checkpoint) if checkpoint and workers.first else None
     ):
         state.load(found)
-    saved = time.monotonic()
+    saved, cost = time.monotonic(), 0.0  # when a checkpoint was written, and how long it took
     with ExitStack() as stack:
         stack.enter_context(base.moved())
         if config.checkpointing:
@@ -168,10 +169,12 @@ def pretrain(
             state.history.append({name: round(term, 4) for name, term in terms.items()})
             if progress:
                 progress(_told(state.history[-20:]), step + 1, config.steps)
-            due = time.monotonic() - saved >= CHECKPOINT_SECONDS
+            now = time.monotonic()
+            due = now - saved >= max(CHECKPOINT_SECONDS, CHECKPOINT_SHARE * cost)
             if checkpoint and workers.first and (due or step + 1 == config.steps):
                 checkpoints.write(checkpoint, state.dump())
                 saved = time.monotonic()
+                cost = saved - now
     state.trained.encoder.eval()
     state.trained.adapter.eval()
     return state.trained

@@ -152,9 +152,14 @@ class Plan:
         Raises:
             DataError: it is damaged, or of another version of prefcli.
         """
+        damaged = DataError(
+            f"the unfinished training in {directory} is damaged, or of another version of "
+            "prefcli: begin anew with --restart"
+        )
         try:
             content = json.loads((directory / PLAN).read_text(encoding="utf-8"))
-            known = content["format"] == FORMAT
+            if content["format"] != FORMAT:
+                raise damaged
             return cls(
                 content["base"],
                 SpaceSettings(**content["settings"]),
@@ -164,12 +169,7 @@ class Plan:
                 content["provenance"],
             )
         except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
-            what = (
-                "is damaged" if isinstance(error, ValueError) or known else "is of another version"
-            )
-            raise DataError(
-                f"the unfinished training in {directory} {what}: begin anew with --restart"
-            ) from error
+            raise damaged from error
 
 
 def unfinished(space_directory: Path) -> Path:

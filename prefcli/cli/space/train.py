@@ -169,16 +169,22 @@ def train(
             )
             output.record(estimate, as_json)
             return
-        space = train_space(
-            store,
-            name=name,
-            base=base,
-            prompts=prompts,
-            resume=resume,
-            restart=restart,
-            progress=output.progress,
-            **asked,
-        )
+        try:
+            space = train_space(
+                store,
+                name=name,
+                base=base,
+                prompts=prompts,
+                resume=resume,
+                restart=restart,
+                progress=output.progress,
+                **asked,
+            )
+        except KeyboardInterrupt:
+            output.note(
+                f"what is done is kept: `prefcli space train {name or ''} --resume` goes on"
+            )
+            raise
         if space is None:  # another process of this training tells
             return
         output.record(space, as_json)
