@@ -65,7 +65,7 @@ class Corpus:
             words = document[0].split(" ")
             start = rng.randrange(max(1, len(words) - 40)) if self.name == "fiction" else 0
             return text_prompt(" ".join(words[start : start + rng.randint(8, 20)]))
-        turns = document[: rng.randrange(1, max(2, min(len(document), 6)))]
+        turns = document[: rng.randrange(1, max(2, min(len(document), 4)))]
         return speakers(turns)
 
 
