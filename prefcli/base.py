@@ -24,8 +24,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from prefcli.errors import DataError
-from prefcli.families import PrefixShape, check_config, end_marks, layer_stack, probe
-from prefcli.memory import fixed_cache
+from prefcli.families import (
+    PrefixShape,
+    check_config,
+    end_marks,
+    layer_stack,
+    probe,
+    text_config,
+    windows,
+)
+from prefcli.memory import fixed_cache, growing_cache
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -71,6 +79,8 @@ class Base:
         # answers another distribution than the one that is trained and scored here.
         self.model.generation_config = GenerationConfig()
         self.prefix_shape: PrefixShape = probe(self.model, self.pad_id)
+        self.windows = windows(model.config)
+        layer_stack(model, self.layer_count)
         self._skips_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._fingerprint = exact
         self._lora: str | None = None
@@ -78,8 +88,8 @@ class Base:
 
     @property
     def config(self) -> Any:
-        """The model's own configuration."""
-        return self.model.config
+        """The model's own configuration, of the text where it knows more than text."""
+        return text_config(self.model.config)
 
     @property
     def context(self) -> int:
@@ -276,7 +286,11 @@ class Base:
         Differentiable.
         """
         with self.moved():
-            read = self.model(inputs_embeds=embeddings.to(self.dtype), use_cache=True)
+            read = self.model(
+                inputs_embeds=embeddings.to(self.dtype),
+                past_key_values=growing_cache(),
+                use_cache=True,
+            )
         cache = read.past_key_values
         layers = [torch.stack([layer.keys, layer.values], dim=1) for layer in cache.layers]
         return torch.stack(layers, dim=1)

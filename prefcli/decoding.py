@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from prefcli.errors import DataError
+from prefcli.masks import counting_positions
 from prefcli.memory import roomy_cache
 
 if TYPE_CHECKING:
@@ -90,7 +92,7 @@ def sample(
         chain.append(_RowSampler(seeds, budget))
     if on_text is not None:
         arguments["streamer"] = _Stream(base, on_text)
-    with torch.no_grad(), base.moved(prefix is not None):
+    with torch.no_grad(), base.moved(prefix is not None), _windows_kept(base, mask, span):
         output = base.model.generate(
             input_ids=ids,
             attention_mask=mask,
@@ -124,6 +126,14 @@ def _check_logits(_: Tensor, scores: Tensor) -> Tensor:
             "base again with --dtype float32"
         )
     return scores
+
+
+def _windows_kept(base: Base, mask: Tensor, span: int) -> AbstractContextManager[None]:
+    """What makes windows count positions, where padding (0 in `mask`) might use them up."""
+    narrow = any(window is not None and window < span for window in base.windows.values())
+    if narrow and not mask.all():
+        return counting_positions(base.model, base.windows)
+    return nullcontext()
 
 
 class _RowSampler:

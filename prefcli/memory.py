@@ -63,6 +63,14 @@ class FixedLayer(DynamicLayer):
         )
 
 
+def growing_cache() -> DynamicCache:
+    """The library's own memory, empty, in which every layer keeps all it has read.
+
+    One that a model makes for itself keeps no more than a layer's window.
+    """
+    return DynamicCache()
+
+
 def fixed_cache(prefix: Tensor) -> DynamicCache:
     """A memory of nothing but `prefix` (B, L, 2, H, P, E), whatever is read after it."""
     cache = DynamicCache()

@@ -56,7 +56,7 @@ def stepwise_nll(base: Base, prompt: list[int], answer: list[int], prefix: torch
 
 
 def test_an_answer_scores_under_a_prefix_as_it_is_decoded_step_by_step(base: Base) -> None:
-    prefix = random_prefix(base)
+    prefix = random_prefix(base, seed=2)
     expected = stepwise_nll(base, PROMPT, ANSWER, prefix)
     found = base.negative_log_likelihood([PROMPT], [ANSWER], prefix).item()
     assert found == pytest.approx(expected, rel=1e-4)
@@ -127,6 +127,45 @@ def test_hidden_states_leave_no_hook_behind(base: Base) -> None:
 def test_the_prefix_shape_is_that_of_keys_and_values_not_of_queries() -> None:
     shape = tiny_base("qwen3").prefix_shape
     assert (shape.layers, shape.heads, shape.head_dim) == (3, 2, 12)
+
+
+# -- precision ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_half_precision_scores_reads_and_learns_nearly_as_float32(
+    family: str, precision: torch.dtype
+) -> None:
+    exact = tiny_base(family, scale=0.1)
+    half = Base(tiny_model(family, scale=0.1).to(precision), byte_tokenizer(), "half")
+    assert half.dtype == precision
+    soft = torch.randn(1, 4, exact.hidden_size, generator=torch.Generator().manual_seed(0))
+
+    def found(base: Base) -> list[torch.Tensor]:
+        prefix = random_prefix(base).requires_grad_()
+        given = soft.clone().requires_grad_()
+        for memory in (prefix, base.read(given)):
+            base.negative_log_likelihood([PROMPT], [ANSWER], memory).sum().backward()
+        assert prefix.grad is not None
+        assert given.grad is not None
+        nll = base.negative_log_likelihood([PROMPT], [ANSWER], prefix.detach())
+        states = base.hidden_states(torch.tensor([PROMPT]), 2).float()
+        return [nll, states, prefix.grad, given.grad]
+
+    for near, true in zip(found(half), found(exact), strict=True):
+        assert near.isfinite().all()
+        assert (near - true).norm() < 0.05 * true.norm()
+
+
+def test_numbers_too_large_for_float16_are_told_when_the_base_is_opened() -> None:
+    loud = tiny_model("gemma3")
+    with torch.no_grad():
+        loud.get_input_embeddings().weight.mul_(3e4)  # which the model multiplies by sqrt(D) yet
+    Base(loud, byte_tokenizer(), "loud")
+    assert all(weight.half().isfinite().all() for weight in loud.parameters())
+    with pytest.raises(PrefcliError, match="not finite in float16: use --dtype bfloat16"):
+        Base(loud.half(), byte_tokenizer(), "loud")
 
 
 # -- text to tokens -----------------------------------------------------------------------------

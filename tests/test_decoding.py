@@ -15,7 +15,7 @@ from prefcli.feedback.records import text_prompt
 from prefcli.loading import load_base
 from prefcli.memory import fixed_cache
 from tests.stories260k import STORIES, stories_base  # noqa: F401 (a fixture)
-from tests.tiny_bases import END, FAMILIES, byte_tokenizer, tiny_base, tiny_model
+from tests.tiny_bases import END, FAMILIES, WINDOWED, byte_tokenizer, tiny_base, tiny_model
 
 PROMPTS = [[1, 2, 3], [5] * 12, [7, 8, 9, 10, 3], [100], [4, 4, 100, 7]]
 SEEDS = [11, 12, 13, 11, 15]
@@ -125,6 +125,24 @@ def test_a_row_without_prefix_is_the_plain_base(base: Base) -> None:
         assert mixed[1] == plain[0]
 
 
+@pytest.mark.parametrize("family", WINDOWED)
+def test_padding_between_prefix_and_prompt_uses_up_no_window(family: str) -> None:
+    base = tiny_base(family)
+    prompts, prefixes = [PROMPTS[0], PROMPTS[1] * 2], [random_prefix(base, 1), None]
+
+    def answers(rows: slice) -> list[str]:
+        return sample(
+            base, prompts[rows], seeds=SEEDS[rows], prefixes=prefixes[rows], max_new_tokens=8
+        )
+
+    alone = answers(slice(1))
+    for attention in ("sdpa", "eager") if base.model._supports_sdpa else ("eager",):
+        base.model.set_attn_implementation(attention)
+        assert answers(slice(2))[:1] == alone
+    base.windows = {}  # as if it had none: the library's masks count slots
+    assert answers(slice(2))[:1] != alone
+
+
 def test_a_prefix_acts_as_in_one_whole_forward_pass(base: Base) -> None:
     prefix = random_prefix(base, 5)
     expected, _ = reference(base, PROMPTS[2], 3, prefix=prefix)
@@ -226,7 +244,9 @@ def test_decoding_defaults_that_come_with_a_base_are_set_aside() -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_pieces_add_up_to_the_answer(base: Base, seed: int) -> None:
+@pytest.mark.parametrize("family", ["gpt2", "llama", "gemma3"])
+def test_pieces_add_up_to_the_answer(family: str, seed: int) -> None:
+    base = tiny_base(family)
     pieces: list[str] = []
     [answer] = sample(
         base,
@@ -256,7 +276,9 @@ def test_pieces_of_sentencepiece_text_add_up_however_broken_its_bytes(
 # -- limits -------------------------------------------------------------------------------------
 
 
-def test_an_answer_ends_where_the_context_does(base: Base) -> None:
+@pytest.mark.parametrize("family", ["gpt2", "llama", "gemma3"])
+def test_an_answer_ends_where_the_context_does(family: str) -> None:
+    base = tiny_base(family)
     room = base.context - 110 - 4
     endless, fitting = (
         sample(base, [[65] * 110], seeds=[0], prefixes=[random_prefix(base, 1)], max_new_tokens=n)
@@ -265,6 +287,7 @@ def test_an_answer_ends_where_the_context_does(base: Base) -> None:
     assert endless == fitting
 
 
-def test_a_prompt_that_fills_the_context_is_bad_data(base: Base) -> None:
+def test_a_prompt_that_fills_the_context_is_bad_data() -> None:
+    base = tiny_base("gpt2")
     with pytest.raises(DataError, match="a prompt of 128 tokens does not fit into the 128 tokens"):
         sample(base, [[65] * 128], seeds=[0])

@@ -201,17 +201,38 @@ def test_a_source_that_no_file_system_has_is_missing_input(source: str) -> None:
     one_line(caught)
 
 
+RUNNING = "keeps a running state instead of keys and values"
+LATENT = "compresses its keys and values (multi-head latent attention)"
+SIZES = "keeps keys and values of different sizes"
+SLOTS = "measures distance in slots of memory, where padding counts"
+
+
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ({"model_type": "gemma2"}, "gemma2 has DynamicSlidingWindowLayer"),
-        ({"model_type": "gemma3_text"}, "gemma3_text has DynamicSlidingWindowLayer"),
-        ({"model_type": "mistral", "sliding_window": 64}, "mistral has DynamicSlidingWindowLayer"),
-        ({"model_type": "mamba"}, "mamba has LinearAttentionLayer"),
-        ({"model_type": "gpt_neo"}, "gpt_neo has local attention"),
+        ({"model_type": "mamba"}, RUNNING),
+        ({"model_type": "mamba2"}, RUNNING),
+        ({"model_type": "rwkv"}, RUNNING),
+        ({"model_type": "recurrent_gemma"}, RUNNING),
+        ({"model_type": "jamba"}, RUNNING),
+        ({"model_type": "qwen3_next"}, RUNNING),
+        ({"model_type": "qwen3_5_text"}, RUNNING),
+        ({"model_type": "nemotron_h"}, RUNNING),
+        ({"model_type": "deepseek_v2"}, LATENT),
+        ({"model_type": "deepseek_v3"}, LATENT),
+        ({"model_type": "minicpm3"}, LATENT),
+        ({"model_type": "mimo_v2_flash"}, SIZES),
+        ({"model_type": "gemma4_text"}, SIZES),
+        ({"model_type": "gemma3n_text"}, "has layers that use the keys and values of other layers"),
+        ({"model_type": "gemma3n"}, "has layers that use the keys and values of other layers"),
+        ({"model_type": "deepseek_v4"}, "has a memory of its own kind"),
+        ({"model_type": "mpt"}, f"{SLOTS} (ALiBi)"),
+        ({"model_type": "gpt_neo"}, f"{SLOTS}, in its local layers"),
+        ({"model_type": "trocr"}, SLOTS),
         ({"model_type": "bart"}, "bart is an encoder-decoder"),
         ({"model_type": "t5"}, "t5 is an encoder-decoder"),
     ],
+    ids=lambda value: value["model_type"] if isinstance(value, dict) else "",
 )
 def test_a_memory_that_no_prefix_can_be_added_to_is_refused_before_loading(
     tmp_path: Path, config: dict[str, object], words: str
@@ -219,5 +240,7 @@ def test_a_memory_that_no_prefix_can_be_added_to_is_refused_before_loading(
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(PrefcliError) as caught:
         load_base(tmp_path, "cpu")
-    assert words in one_line(caught)
+    assert f"{config['model_type']} " in one_line(caught)
+    assert words in caught.value.message
+    assert "use a" in caught.value.message, "it says what to do"
     assert caught.value.exit_code == 1

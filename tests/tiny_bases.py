@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
@@ -13,8 +13,53 @@ from prefcli.base import Base
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-FAMILIES = ("gpt2", "llama", "qwen3")
 END = 256
+WINDOW = 6  # shorter than nearly all that the tests read, so that it takes effect
+
+SIZES: dict[str, Any] = {
+    "vocab_size": END + 1,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 128,
+    "bos_token_id": END,
+    "eos_token_id": END,
+    "pad_token_id": None,
+}
+MIXED = ["sliding_attention", "full_attention", "sliding_attention"]
+
+# The library's family and what sets its base apart from the others' `SIZES`.
+CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "gpt2": ("gpt2", {"n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 128}),
+    "llama": ("llama", {}),
+    "mistral": ("mistral", {"sliding_window": None}),
+    "mistral-window": ("mistral", {"sliding_window": WINDOW}),
+    "qwen2": ("qwen2", {"tie_word_embeddings": True}),
+    # Heads of another size than hidden / heads, and fewer of them for keys and values.
+    "qwen3": ("qwen3", {"head_dim": 12}),
+    "qwen3-window": (
+        "qwen3",
+        {"use_sliding_window": True, "sliding_window": WINDOW, "max_window_layers": 1},
+    ),
+    "phi3": ("phi3", {"sliding_window": WINDOW}),
+    "gemma2": (
+        "gemma2",
+        {"sliding_window": WINDOW, "head_dim": 12, "query_pre_attn_scalar": 12},
+    ),
+    "gemma3": (
+        "gemma3_text",
+        {
+            "sliding_window": WINDOW,
+            "layer_types": MIXED,
+            "head_dim": 12,
+            "query_pre_attn_scalar": 12,
+        },
+    ),
+}
+FAMILIES = tuple(CONFIGS)
+WINDOWED = ("mistral-window", "qwen3-window", "phi3", "gemma2", "gemma3")
 
 
 def tiny_base(family: str, *, seed: int = 0, scale: float = 0.3) -> Base:
@@ -24,24 +69,12 @@ def tiny_base(family: str, *, seed: int = 0, scale: float = 0.3) -> Base:
 
 def tiny_model(family: str, *, seed: int = 0, scale: float = 0.3) -> PreTrainedModel:
     """Random weights, large enough (`scale`) that attention and position matter to the output."""
-    from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, Qwen3Config
+    from transformers import AutoConfig, AutoModelForCausalLM
 
-    common = {"vocab_size": END + 1, "bos_token_id": END, "eos_token_id": END}
-    common |= {"initializer_range": scale}
-    rotary = {
-        "hidden_size": 32,
-        "intermediate_size": 48,
-        "num_hidden_layers": 3,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "max_position_embeddings": 128,
-    }
-    config = {
-        "gpt2": lambda: GPT2Config(n_embd=32, n_layer=3, n_head=4, n_positions=128, **common),
-        "llama": lambda: LlamaConfig(**rotary, **common),
-        # Heads of another size than hidden / heads, and fewer of them for keys and values.
-        "qwen3": lambda: Qwen3Config(head_dim=12, **rotary, **common),
-    }[family]()
+    kind, own = CONFIGS[family]
+    sizes = {key: SIZES[key] for key in ("vocab_size", "bos_token_id", "eos_token_id")}
+    sizes |= {} if kind == "gpt2" else SIZES
+    config = AutoConfig.for_model(kind, initializer_range=scale, **{**sizes, **own})
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return AutoModelForCausalLM.from_config(config)

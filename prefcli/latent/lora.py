@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from prefcli.base import Base
 
 # What the families call the projections of their attention.
-PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "qkv_proj", "c_attn", "c_proj")
+PROJECTIONS = (
+    *("q_proj", "k_proj", "v_proj", "o_proj", "out_proj", "dense"),
+    *("qkv_proj", "c_attn", "c_proj", "query_key_value", "Wqkv"),
+)
 
 
 @dataclass(frozen=True)
