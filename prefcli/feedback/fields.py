@@ -2,26 +2,19 @@
 
 The formats differ in where they keep the prompt, the answers and the verdict; what a text, a turn
 or a verdict looks like is the same in all of them and is decided here.
-
-Every row may carry its own identity:
-    id    the first of `id`, `row_id`, `uuid` that holds text or a whole number
-    time  the first of `timestamp`, `created_at`, `time` that holds text or a number
-An absent, empty or otherwise shaped one is as if it were not there.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefcli.errors import DataError
-from prefcli.feedback.records import Feedback, Message, Prompt, text_prompt
+from prefcli.feedback.records import Message, Prompt, text_prompt
 
 Fields = Mapping[str, Any]
-
-ID_FIELDS = ("id", "row_id", "uuid")
-TIME_FIELDS = ("timestamp", "created_at", "time")
 
 # The role names of OpenAI's and ShareGPT's messages. A function call is the assistant's own turn.
 ROLE_NAMES = {
@@ -94,6 +87,18 @@ def verdict(row: Fields, *names: str) -> float:
     if isinstance(value, str) and value.strip().lower() in _VERDICTS:
         return _VERDICTS[value.strip().lower()]
     raise expected(field, "true or false", value)
+
+
+def number(row: Fields, field: str) -> float:
+    """A field that must hold a finite number, or text that is one (as a table's cells are)."""
+    value = get(row, field)
+    try:
+        found = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise expected(field, "a number", value)
+    return found
 
 
 def message(value: Any, field: str) -> Message:
@@ -211,28 +216,3 @@ def split_last(turns: Prompt, field: str) -> tuple[Prompt, str]:
     if len(turns) < 2:
         raise DataError(f"field {field!r}: expected turns before the answer, came the answer alone")
     return turns[:-1], turns[-1].content
-
-
-def pair(row: Fields, user: str, prompt: Prompt, chosen: str, rejected: str) -> Feedback:
-    """The judgement that `chosen` is better than `rejected`."""
-    return Feedback(user, "pair", prompt, (chosen, rejected), 1.0, **_identity(row))
-
-
-def thumb(row: Fields, user: str, prompt: Prompt, response: str, value: float) -> Feedback:
-    """The judgement that `response` is good (1.0) or bad (0.0)."""
-    return Feedback(user, "thumb", prompt, (response,), value, **_identity(row))
-
-
-def _identity(row: Fields) -> dict[str, str | None]:
-    return {
-        "row_id": _first(row, ID_FIELDS, (str, int)),
-        "time": _first(row, TIME_FIELDS, (str, int, float)),
-    }
-
-
-def _first(row: Fields, names: Sequence[str], types: tuple[type, ...]) -> str | None:
-    for name in names:
-        value = row.get(name)
-        if isinstance(value, types) and not isinstance(value, bool) and value != "":
-            return str(value)
-    return None

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import shlex
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from prefcli.errors import DataError
 
-Kind = Literal["pair", "thumb"]
+Kind = Literal["pair", "thumb", "rating", "ranking", "edit", "demonstration"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ROLES = ("system", "user", "assistant", "tool")
+
+_ANSWERS = {"pair": 2, "thumb": 1, "rating": 1, "edit": 2, "demonstration": 1}
+_VALUES = {"pair": (0.5, 1.0), "thumb": (0.0, 1.0)}  # other kinds but ratings have 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +39,30 @@ Prompt = tuple[Message, ...]
 class Feedback:
     """One judgement by one user.
 
+    | kind | responses | value |
+    |---|---|---|
+    | `pair` | (chosen, rejected) | 1, or 0.5 for a tie |
+    | `thumb` | (answer,) | 1 for up, 0 for down |
+    | `rating` | (answer,) | the score, as given |
+    | `ranking` | two or more answers, best to worst by `ranks` | 1 |
+    | `edit` | (edited, original): the user's own text and what it was made from | 1 |
+    | `demonstration` | (answer,), a good one | 1 |
+
     Args:
         user: Who judged; any characters but whitespace, comma and `@`.
-        kind: `pair` (one answer against another) or `thumb` (one answer, up or down).
+        kind: See the table.
         prompt: The turns that the answers reply to; at least one, none of them empty overall.
-        responses: `pair`: (chosen, rejected); `thumb`: the one answer. May be empty strings.
-        value: `pair`: 1.0, or 0.5 for a tie; `thumb`: 1.0 for up, 0.0 for down.
+        responses: See the table. May be empty strings.
+        value: See the table.
         row_id: The source's own id for the row, where it has one.
         time: When it was said, as the source wrote it.
+        strength: `pair`: by how much the chosen answer is better, as given; None if not said.
+        low: `rating`: the lowest score of the scale, None where it is not known; `pair`: the
+            lowest value of `strength`.
+        high: The same for the highest.
+        ranks: `ranking`: the rank of each answer, 1 for the best, ties equal, none left out.
+        annotator: Who judged, where `user` is a group of people.
+        reason: Why, in the judge's own words. No part of the judgement's identity.
 
     Raises:
         DataError: a field is out of its range.
@@ -54,36 +75,91 @@ class Feedback:
     value: float = 1.0
     row_id: str | None = None
     time: str | None = None
+    strength: float | None = None
+    low: float | None = None
+    high: float | None = None
+    ranks: tuple[int, ...] | None = None
+    annotator: str | None = None
+    reason: str | None = None
 
     def __post_init__(self) -> None:
         check_user(self.user)
+        if self.kind not in KINDS:
+            raise DataError(f"kind is {self.kind!r}, expected one of {', '.join(KINDS)}")
         if not self.prompt or not any(turn.content.strip() for turn in self.prompt):
             raise DataError("prompt is empty, expected text or messages")
-        wanted = 2 if self.kind == "pair" else 1
-        if len(self.responses) != wanted:
-            raise DataError(f"{self.kind} has {len(self.responses)} answers, expected {wanted}")
-        allowed = (0.5, 1.0) if self.kind == "pair" else (0.0, 1.0)
-        if self.value not in allowed:
+        for name in ("value", "strength", "low", "high"):
+            number = getattr(self, name)
+            if number is not None:  # one form of each number, or equal judgements differ in key
+                object.__setattr__(self, name, _finite(name, number))
+        if self.kind == "ranking":
+            self._check_ranks()
+        elif self.ranks is not None:
+            raise DataError(f"{self.kind} has ranks, which only a ranking has")
+        elif len(self.responses) != _ANSWERS[self.kind]:
+            raise DataError(
+                f"{self.kind} has {len(self.responses)} answers, expected {_ANSWERS[self.kind]}"
+            )
+        allowed = _VALUES.get(self.kind, (1.0,))
+        if self.kind != "rating" and self.value not in allowed:
             raise DataError(f"{self.kind} has value {self.value}, expected one of {allowed}")
+        self._check_scale()
+
+    def _check_ranks(self) -> None:
+        count, ranks = len(self.responses), self.ranks or ()
+        if count < 2:
+            raise DataError(f"ranking has {count} answers, expected at least 2")
+        if len(ranks) != count:
+            raise DataError(f"ranking has {count} answers and {len(ranks)} ranks")
+        if sorted(set(ranks)) != list(range(1, len(set(ranks)) + 1)):
+            raise DataError(f"ranking has ranks {list(ranks)}, expected 1, 2, ... and no gap")
+
+    def _check_scale(self) -> None:
+        if self.strength is not None and self.kind != "pair":
+            raise DataError(f"{self.kind} has a strength, which only a pair has")
+        if self.low is None and self.high is None:
+            return
+        said = self.value if self.kind == "rating" else self.strength
+        if self.kind not in ("rating", "pair") or said is None:
+            raise DataError(f"{self.kind} has a scale, which only a score or a strength has")
+        low = -math.inf if self.low is None else self.low
+        high = math.inf if self.high is None else self.high
+        if not low < high:
+            raise DataError(f"scale goes from {low:g} to {high:g}, expected the lowest value first")
+        if not low <= said <= high:
+            raise DataError(f"score {said:g} is outside its scale from {low:g} to {high:g}")
 
     @property
     def key(self) -> bytes:
         """Content hash of the judgement (16 bytes); equal keys are the same judgement."""
-        parts = [
+        answers = list(self.responses)
+        said: dict[str, Any] = {
+            "strength": self.strength,
+            "low": self.low,
+            "high": self.high,
+            "annotator": self.annotator,
+        }
+        if self.ranks is not None:  # the same order of answers, however they were listed
+            ordered = sorted(zip(self.ranks, self.responses, strict=True))
+            said["ranks"] = [rank for rank, _ in ordered]
+            answers = [answer for _, answer in ordered]
+        parts: list[Any] = [
             self.user,
             self.kind,
             prompt_to_json(self.prompt),
-            list(self.responses),
+            answers,
             self.value,
             self.row_id,
             self.time,
         ]
-        return _digest(json.dumps(parts, ensure_ascii=True))
+        # What is not said adds nothing: catalogs hold keys from before these fields existed.
+        more = {name: value for name, value in said.items() if value is not None}
+        return _digest(json.dumps([*parts, more] if more else parts, ensure_ascii=True))
 
     @property
     def says_nothing(self) -> bool:
-        """True for a pair whose two answers are the same text."""
-        return self.kind == "pair" and self.responses[0] == self.responses[1]
+        """True where answers are compared and all of them are the same text."""
+        return len(self.responses) > 1 and len(set(self.responses)) == 1
 
 
 def check_user(user: str) -> str:
@@ -93,11 +169,32 @@ def check_user(user: str) -> str:
         DataError: the name is empty or holds whitespace, a comma or `@`, which the notations
             `user@version` and `alice=0.7,bob=0.3` need.
     """
-    if not user or any(c.isspace() or c in ",@" or not c.isprintable() for c in user):
+    if not user or any(map(_unusable, user)):
         raise DataError(
             f"user name {user!r} is empty or holds whitespace, a comma, '@' or a control character"
+            + (f"; rename it: --map-user {shlex.quote(f'{user}={_usable(user)}')}" if user else "")
         )
     return user
+
+
+def _unusable(character: str) -> bool:
+    return character.isspace() or character in ",@" or not character.isprintable()
+
+
+def _usable(user: str) -> str:
+    """A name near `user` that can name a profile."""
+    words = "".join(" " if _unusable(character) else character for character in user).split()
+    return "-".join(words) or "someone"
+
+
+def _finite(name: str, number: float) -> float:
+    try:
+        value = float(number) + 0.0  # of the two zeros the positive one
+    except OverflowError:
+        value = math.inf
+    if not math.isfinite(value):
+        raise DataError(f"{name} is {value}, expected a finite number")
+    return value
 
 
 def text_prompt(text: str) -> Prompt:

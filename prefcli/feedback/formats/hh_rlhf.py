@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prefcli.errors import DataError
-from prefcli.feedback import fields
+from prefcli.feedback import fields, judgements
 from prefcli.feedback.formats.definition import Format
 from prefcli.feedback.records import Feedback, Message
 
@@ -50,7 +50,7 @@ def _parse(row: Mapping[str, Any], user: str) -> Iterator[Feedback]:
         for turn, end in zip(turns[:last], ends, strict=False)
     )
     answer = turns[last].end()
-    yield fields.pair(row, user, prompt, chosen[answer:].strip(), rejected[answer:].strip())
+    yield judgements.pair(row, user, prompt, chosen[answer:].strip(), rejected[answer:].strip())
 
 
 def _transcript(row: Mapping[str, Any], field: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prefcli.errors import DataError
-from prefcli.feedback import fields
+from prefcli.feedback import fields, judgements
 from prefcli.feedback.formats.definition import Format
 from prefcli.feedback.records import Feedback, Message, Prompt
 
@@ -51,7 +51,7 @@ def _parse_sharegpt_preference(row: Mapping[str, Any], user: str) -> Iterator[Fe
     if prompt[-1].role == "assistant":
         raise DataError(f"field {field!r}: expected a human's turn at the end, came an assistant's")
     chosen, rejected = fields.answer(row, "chosen"), fields.answer(row, "rejected")
-    yield fields.pair(row, user, prompt, chosen, rejected)
+    yield judgements.pair(row, user, prompt, chosen, rejected)
 
 
 SHAREGPT_PREFERENCE = Format(
@@ -75,7 +75,7 @@ def _matches_sharegpt_kto(row: Mapping[str, Any]) -> bool:
 def _parse_sharegpt_kto(row: Mapping[str, Any], user: str) -> Iterator[Feedback]:
     field, turns = _conversation(row)
     prompt, response = fields.split_last(turns, field)
-    yield fields.thumb(row, user, prompt, response, fields.verdict(row, *_VERDICT))
+    yield judgements.thumb(row, user, prompt, response, fields.verdict(row, *_VERDICT))
 
 
 SHAREGPT_KTO = Format(
@@ -121,7 +121,7 @@ def _matches_alpaca_preference(row: Mapping[str, Any]) -> bool:
 
 def _parse_alpaca_preference(row: Mapping[str, Any], user: str) -> Iterator[Feedback]:
     chosen, rejected = fields.text(row, "chosen"), fields.text(row, "rejected")
-    yield fields.pair(row, user, _instruction(row), chosen, rejected)
+    yield judgements.pair(row, user, _instruction(row), chosen, rejected)
 
 
 ALPACA_PREFERENCE = Format(
@@ -141,7 +141,7 @@ def _matches_alpaca_kto(row: Mapping[str, Any]) -> bool:
 
 def _parse_alpaca_kto(row: Mapping[str, Any], user: str) -> Iterator[Feedback]:
     prompt, response = _instruction(row), fields.text(row, "output")
-    yield fields.thumb(row, user, prompt, response, fields.verdict(row, *_VERDICT))
+    yield judgements.thumb(row, user, prompt, response, fields.verdict(row, *_VERDICT))
 
 
 ALPACA_KTO = Format(

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prefcli.errors import DataError
-from prefcli.feedback import fields
+from prefcli.feedback import fields, judgements
 from prefcli.feedback.formats import hh_rlhf
 from prefcli.feedback.formats.definition import Format
 from prefcli.feedback.records import Feedback, Prompt, text_prompt
@@ -32,7 +32,7 @@ def _matches_preference(row: Mapping[str, Any]) -> bool:
 
 def _parse_preference(row: Mapping[str, Any], user: str) -> Iterator[Feedback]:
     chosen, rejected = fields.text(row, "chosen"), fields.text(row, "rejected")
-    yield fields.pair(row, user, text_prompt(fields.text(row, "prompt")), chosen, rejected)
+    yield judgements.pair(row, user, text_prompt(fields.text(row, "prompt")), chosen, rejected)
 
 
 PREFERENCE = Format(
@@ -58,7 +58,7 @@ def _parse_conversational(row: Mapping[str, Any], user: str) -> Iterator[Feedbac
         prompt, chosen, rejected = _split(
             prompt, fields.messages(row, "chosen"), fields.messages(row, "rejected")
         )
-    yield fields.pair(row, user, prompt, chosen, rejected)
+    yield judgements.pair(row, user, prompt, chosen, rejected)
 
 
 def _split(prompt: Prompt | None, chosen: Prompt, rejected: Prompt) -> tuple[Prompt, str, str]:
@@ -109,7 +109,7 @@ def _parse_implicit(row: Mapping[str, Any], user: str) -> Iterator[Feedback]:
             "or a field 'prompt', came texts that differ from the first word"
         )
     answers = chosen[len(prompt) :], rejected[len(prompt) :]
-    yield fields.pair(row, user, text_prompt(prompt), *answers)
+    yield judgements.pair(row, user, text_prompt(prompt), *answers)
 
 
 def _shared_words(first: str, second: str) -> str:
@@ -149,7 +149,7 @@ def _parse_unpaired(row: Mapping[str, Any], user: str) -> Iterator[Feedback]:
         prompt, response = fields.split_last(turns, "completion")
     else:
         response = fields.answer(row, "completion")
-    yield fields.thumb(row, user, prompt, response, fields.verdict(row, "label"))
+    yield judgements.thumb(row, user, prompt, response, fields.verdict(row, "label"))
 
 
 UNPAIRED = Format(
