@@ -15,6 +15,11 @@ Why the columns are as they are:
   keys in an index, cost a third of the time to add that they cost in a WITHOUT ROWID table in the
   order of the keys, and are found as fast. A space's fingerprint stands once in `encoded_spaces`
   and not in every row.
+- `feedback` has a column for each thing that only some kinds of judgement say; NULL costs a byte.
+  They were added to rows that exist without rewriting those, and need no index of their own.
+- `ingests` numbers what was read together. Its rows have neighbouring ids (one transaction adds
+  them), so `first` and `last` find them without an index, and `feedback.ingest` tells them from
+  later rows that were given the ids of removed ones.
 - `profiles` and `profile_artifacts` are apart so that a list of 100 000 users reads no artifact.
 """
 
@@ -39,7 +44,13 @@ def m001_initial(db: Database) -> None:
         db.execute(statement)
 
 
-STEPS: tuple[Callable[[Database], None], ...] = (m001_initial,)
+def m002_kinds(db: Database) -> None:
+    """What ratings, rankings and strengths say, who judged and why; numbered ingests."""
+    for statement in _KINDS:
+        db.execute(statement)
+
+
+STEPS: tuple[Callable[[Database], None], ...] = (m001_initial, m002_kinds)
 NAMES = tuple(step.__name__ for step in STEPS)
 
 _INITIAL = (
@@ -134,6 +145,28 @@ _INITIAL = (
     ) WITHOUT ROWID
     """,
     "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+)
+
+_KINDS = (
+    "ALTER TABLE feedback ADD COLUMN strength REAL",
+    "ALTER TABLE feedback ADD COLUMN low REAL",
+    "ALTER TABLE feedback ADD COLUMN high REAL",
+    "ALTER TABLE feedback ADD COLUMN ranks TEXT",  # JSON: [rank of each response, ...]
+    "ALTER TABLE feedback ADD COLUMN annotator TEXT",
+    "ALTER TABLE feedback ADD COLUMN reason TEXT",
+    "ALTER TABLE feedback ADD COLUMN ingest INTEGER",  # ingests.id; NULL: older than that table
+    """
+    CREATE TABLE ingests (
+        id INTEGER PRIMARY KEY,
+        created TEXT NOT NULL,
+        first INTEGER,              -- lowest and highest feedback.id of its rows; NULL: none
+        last INTEGER,
+        inserted INTEGER NOT NULL,
+        duplicates INTEGER NOT NULL,
+        details TEXT NOT NULL,      -- JSON: sources, formats and the other counts
+        undone TEXT                 -- when it was taken back
+    )
+    """,
 )
 
 

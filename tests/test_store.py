@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 import prefcli
 from prefcli import migrations
-from prefcli.feedback.records import Feedback, Message, text_prompt
+from prefcli.feedback.records import KINDS, Feedback, Message, text_prompt
 from prefcli.store import Store, connection
 
 Rows = list[tuple[Feedback, str, int]]
@@ -105,17 +106,34 @@ plain = st.none() | st.text(st.characters(codec="utf-8"), max_size=8)
 
 @st.composite
 def judgements(draw: st.DrawFn, user: str) -> Feedback:
-    kind = draw(st.sampled_from(["pair", "thumb"]))
+    kind = draw(st.sampled_from(KINDS))
     roles = st.sampled_from(["system", "user", "assistant", "tool"])
     turns = draw(st.lists(st.builds(Message, roles, text), max_size=2))
+    count = draw(st.integers(2, 4)) if kind == "ranking" else 2 if kind in ("pair", "edit") else 1
+    said: dict[str, Any] = {}
+    if kind == "pair":
+        said["value"] = draw(st.sampled_from([0.5, 1.0]))
+        if draw(st.booleans()):
+            said |= {"strength": draw(st.integers(0, 3)), "low": 0, "high": 3}
+    elif kind == "thumb":
+        said["value"] = draw(st.sampled_from([0.0, 1.0]))
+    elif kind == "rating":
+        said["value"] = draw(st.floats(-2, 2))
+        said["low"] = draw(st.sampled_from([None, -2, -3]))
+        said["high"] = draw(st.sampled_from([None, 2, 7.5]))
+    elif kind == "ranking":
+        given_ranks = draw(st.lists(st.integers(1, 4), min_size=count, max_size=count))
+        said["ranks"] = tuple(sorted(set(given_ranks)).index(rank) + 1 for rank in given_ranks)
     return Feedback(
         user=user,
-        kind=kind,  # type: ignore[arg-type]
+        kind=kind,
         prompt=(*turns, Message("user", "and " + draw(text))),
-        responses=tuple(draw(text) for _ in range(2 if kind == "pair" else 1)),
-        value=draw(st.sampled_from([0.5, 1.0] if kind == "pair" else [0.0, 1.0])),
+        responses=tuple(draw(text) for _ in range(count)),
         row_id=draw(plain),
         time=draw(plain),
+        annotator=draw(plain),
+        reason=draw(plain),
+        **said,
     )
 
 
@@ -132,7 +150,9 @@ def test_any_feedback_comes_back_as_it_was_and_only_once(
 
     assert store.add_feedback(numbered) == (len(distinct), len(rows) - len(distinct))
     assert store.add_feedback(numbered) == (0, len(rows))
-    assert {row.feedback for row in store.feedback(user)} == set(distinct)
+    found = [row.feedback for row in store.feedback(user)]
+    assert {row.key: row for row in found}.keys() == {row.key for row in distinct}
+    assert all(row in rows for row in found)
     assert sum(store.feedback_counts(user)[user].values()) == len(distinct)
 
 
@@ -159,11 +179,12 @@ def test_nothing_at_all_can_be_added(store: Store) -> None:
 
 def test_counts_name_every_user_and_every_kind(store: Store) -> None:
     store.add_feedback(pairs(3, "bob") + thumbs(2, "bob") + thumbs(1, "alice"))
+    none: dict[str, int] = dict.fromkeys(KINDS, 0)
     assert store.feedback_counts() == {
-        "alice": {"pair": 0, "thumb": 1},
-        "bob": {"pair": 3, "thumb": 2},
+        "alice": none | {"thumb": 1},
+        "bob": none | {"pair": 3, "thumb": 2},
     }
-    assert store.feedback_counts("bob") == {"bob": {"pair": 3, "thumb": 2}}
+    assert store.feedback_counts("bob") == {"bob": none | {"pair": 3, "thumb": 2}}
     assert store.feedback_counts("carol") == {}
     assert store.users() == ["alice", "bob"]
     assert store.has_user("bob")

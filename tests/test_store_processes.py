@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 import prefcli
-from prefcli.feedback.records import encoding_key, text_prompt
+from prefcli.feedback.records import KINDS, encoding_key, text_prompt
 from prefcli.store import Store
 
 PATIENCE = 300  # seconds, for a machine that has other things to do
@@ -103,7 +103,7 @@ def test_sixteen_processes_ingest_into_a_new_home_at_once_and_no_row_is_lost(hom
     assert outputs == [f"{ROWS} 0\n"] * 16
     with Store.open(home) as store:
         counts = store.feedback_counts()
-    assert counts == {f"user-{i}": {"pair": ROWS, "thumb": 0} for i in range(16)}
+    assert counts == {f"user-{i}": dict.fromkeys(KINDS, 0) | {"pair": ROWS} for i in range(16)}
 
 
 def test_fits_of_one_user_at_once_get_one_version_each(home: Path) -> None:

@@ -5,17 +5,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
+from typing import Any
 
 from prefcli.feedback.records import KINDS, Feedback, prompt_from_json, prompt_to_json
 from prefcli.store.connection import Catalog, Row, now
 from prefcli.store.rows import StoredFeedback
 from prefcli.store.text import storable, storable_json, to_json
 
-_STAGED = "key, user, kind, prompt, responses, value, row_id, time, source, line"
-_COLUMNS = "id, user, kind, prompt, responses, value, row_id, time, source, line, created"
+_SAID = (
+    "user, kind, prompt, responses, value, row_id, time, "
+    "strength, low, high, ranks, annotator, reason"
+)
+_STAGED = f"key, {_SAID}, source, line"
+_MARKS = ", ".join("?" * (_STAGED.count(",") + 1))
+_COLUMNS = f"id, {_SAID}, source, line, created, ingest"
 _BATCH = 1000  # rows
 
 
@@ -25,7 +31,11 @@ class FeedbackTable:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    def add_feedback(self, rows: Iterable[tuple[Feedback, str, int]]) -> tuple[int, int]:
+    def add_feedback(
+        self,
+        rows: Iterable[tuple[Feedback, str, int]],
+        details: Callable[[], Mapping[str, Any]] | None = None,
+    ) -> tuple[int, int]:
         """Append judgements, all or none, leaving out those that are there already.
 
         The rows go to a private temporary database while `rows` is read, however slowly; the
@@ -34,6 +44,7 @@ class FeedbackTable:
 
         Args:
             rows: (judgement, source, 1-based line in the source); read once.
+            details: What to note about this ingest; must be JSON. Asked once `rows` is read.
 
         Returns:
             (inserted, duplicates): how many were new, and how many had the key of a stored row or
@@ -46,17 +57,33 @@ class FeedbackTable:
             while batch := [_staged(*row) for row in islice(source_rows, _BATCH)]:
                 with catalog.transaction(lock=False):
                     catalog.executemany(
-                        f"INSERT INTO staging.rows ({_STAGED}) VALUES ({'?, ' * 9}?)", batch
+                        f"INSERT INTO staging.rows ({_STAGED}) VALUES ({_MARKS})", batch
                     )
                 staged += len(batch)
+            noted = to_json(dict(details())) if details else "{}"
             with catalog.transaction():
-                inserted = catalog.execute(
-                    f"INSERT INTO main.feedback ({_STAGED}, created) "
-                    f"SELECT {_STAGED}, ? FROM staging.rows WHERE true ORDER BY rowid "
-                    "ON CONFLICT (key) DO NOTHING",
-                    (now(),),
-                ).rowcount
+                inserted = self._admit(staged, noted)
         return inserted, staged - inserted
+
+    def _admit(self, staged: int, details: str) -> int:
+        """Move what is staged and new into the catalog as one ingest; the number of its rows."""
+        catalog = self._catalog
+        created = now()
+        number = _highest(catalog, "ingests") + 1
+        before = _highest(catalog, "feedback")
+        inserted = catalog.execute(
+            f"INSERT INTO main.feedback ({_STAGED}, created, ingest) "
+            f"SELECT {_STAGED}, ?, ? FROM staging.rows WHERE true ORDER BY rowid "
+            "ON CONFLICT (key) DO NOTHING",
+            (created, number),
+        ).rowcount
+        first, last = (before + 1, _highest(catalog, "feedback")) if inserted else (None, None)
+        catalog.execute(
+            "INSERT INTO ingests (id, created, first, last, inserted, duplicates, details) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (number, created, first, last, inserted, staged - inserted, details),
+        )
+        return inserted
 
     def feedback(
         self, user: str | None = None, limit: int = 0, newest_first: bool = False
@@ -121,6 +148,12 @@ class FeedbackTable:
             catalog.execute("DETACH staging")
 
 
+def _highest(catalog: Catalog, table: str) -> int:
+    """The highest id in a table, 0 where it is empty."""
+    row = catalog.row(f"SELECT max(id) FROM main.{table}")
+    return int(row[0] or 0) if row else 0
+
+
 def _staged(feedback: Feedback, source: str, line: int) -> Row:
     return (
         feedback.key,
@@ -131,13 +164,20 @@ def _staged(feedback: Feedback, source: str, line: int) -> Row:
         feedback.value,
         storable(feedback.row_id),
         storable(feedback.time),
+        feedback.strength,
+        feedback.low,
+        feedback.high,
+        None if feedback.ranks is None else to_json(feedback.ranks),
+        storable(feedback.annotator),
+        storable(feedback.reason),
         storable(source),
         line,
     )
 
 
 def _stored(row: Row) -> StoredFeedback:
-    number, user, kind, prompt, responses, value, row_id, time, source, line, created = row
+    number, user, kind, prompt, responses, value, row_id, time, *rest = row
+    strength, low, high, ranks, annotator, reason, source, line, created, ingest = rest
     feedback = Feedback(
         user=user,
         kind=kind,
@@ -146,5 +186,11 @@ def _stored(row: Row) -> StoredFeedback:
         value=value,
         row_id=row_id,
         time=time,
+        strength=strength,
+        low=low,
+        high=high,
+        ranks=None if ranks is None else tuple(json.loads(ranks)),
+        annotator=annotator,
+        reason=reason,
     )
-    return StoredFeedback(number, feedback, source, line, created)
+    return StoredFeedback(number, feedback, source, line, created, ingest)

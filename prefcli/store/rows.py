@@ -10,13 +10,18 @@ from prefcli.feedback.records import Feedback, Prompt
 
 @dataclass(frozen=True, slots=True)
 class StoredFeedback:
-    """One judgement and where it came from (`line` is 1-based in `source`)."""
+    """One judgement and where it came from.
+
+    `line` is 1-based in `source`; `ingest` is the number of the ingest that read it, None in
+    catalogs from before these were numbered.
+    """
 
     id: int
     feedback: Feedback
     source: str
     line: int
     created: str
+    ingest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
