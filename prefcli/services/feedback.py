@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from prefcli.errors import NotFoundError
-from prefcli.store import Store
+from prefcli.store import Store, StoredFeedback
 
 
 def list_feedback(
@@ -25,17 +25,29 @@ def list_feedback(
     if user is not None and not store.has_user(user):
         raise NotFoundError(f"no feedback by user {user!r}")
     for stored in store.feedback(user, limit, newest_first=True):
-        feedback = stored.feedback
-        yield {
-            "id": stored.id,
-            "user": feedback.user,
-            "kind": feedback.kind,
-            "value": feedback.value,
-            "prompt": [{"role": t.role, "content": t.content} for t in feedback.prompt],
-            "responses": list(feedback.responses),
-            "row_id": feedback.row_id,
-            "time": feedback.time,
-            "source": stored.source,
-            "line": stored.line,
-            "created": stored.created,
-        }
+        yield as_fields(stored)
+
+
+def as_fields(stored: StoredFeedback) -> dict[str, Any]:
+    """A judgement as JSON-ready fields."""
+    feedback = stored.feedback
+    return {
+        "id": stored.id,
+        "user": feedback.user,
+        "kind": feedback.kind,
+        "value": feedback.value,
+        "strength": feedback.strength,
+        "low": feedback.low,
+        "high": feedback.high,
+        "prompt": [{"role": turn.role, "content": turn.content} for turn in feedback.prompt],
+        "responses": list(feedback.responses),
+        "ranks": None if feedback.ranks is None else list(feedback.ranks),
+        "row_id": feedback.row_id,
+        "time": feedback.time,
+        "annotator": feedback.annotator,
+        "reason": feedback.reason,
+        "source": stored.source,
+        "line": stored.line,
+        "created": stored.created,
+        "ingest": stored.ingest,
+    }

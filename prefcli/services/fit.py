@@ -19,8 +19,8 @@ from prefcli.feedback.records import Feedback, Prompt, encoding_key
 from prefcli.profile import Profile
 from prefcli.services.bases import open_base, resolve_base
 from prefcli.services.spaces import SpaceReference, open_space, resolve_space
+from prefcli.services.training_rows import training_rows
 from prefcli.solvers.bradley_terry import fit_reward
-from prefcli.solvers.rows import Rows
 from prefcli.solvers.validation import heldout_accuracy, train_accuracy
 from prefcli.store import Encoding, Store
 
@@ -40,6 +40,7 @@ OUTSIDE = 1.5
 class FitReport:
     """What one fit did; `None` where there was too little to say.
 
+    `pairs` and `thumbs` are what the fit worked on, `kinds` the judgements that these came from.
     Seconds: `encode` runs the base's lower layers over answers that were not cached (loading it
     included), `solve` is the convex problem, `validate` the held-out folds.
     """
@@ -51,6 +52,7 @@ class FitReport:
     method: str
     pairs: int
     thumbs: int
+    kinds: dict[str, int]
     prompts: int
     train_accuracy: float | None
     heldout_accuracy: float | None
@@ -121,7 +123,9 @@ class _Fitter:
         started = time.perf_counter()
         encodings = self._encodings(judged)
         encoded = time.perf_counter()
-        rows, pair_groups, thumb_groups = self._rows(judged, encodings)
+        size = int(self.reference.description["latent_size"])
+        training = training_rows(judged, encodings, size, self._reference_encodings())
+        rows = training.rows
         solving = time.perf_counter()
         reward = fit_reward(rows)
         profile = Profile.from_reward(
@@ -131,18 +135,17 @@ class _Fitter:
             rho=float(self.reference.description["rho"]),
         )
         solved = time.perf_counter()
-        heldout = heldout_accuracy(rows, pair_groups, thumb_groups)
+        heldout = heldout_accuracy(rows, training.pair_groups, training.thumb_groups)
         validated = time.perf_counter()
         artifact = profile.to_bytes()
-        pairs = len(rows.chosen)
-        prompts = len({*pair_groups.tolist(), *thumb_groups.tolist()})
         bits = _median_bits(encodings)
         summary: dict[str, Any] = {
             "space": self.reference.name,
             "method": profile.method,
-            "pairs": pairs,
+            "pairs": len(rows.chosen),
             "thumbs": len(rows.thumbs),
-            "prompts": prompts,
+            "kinds": training.kinds,
+            "prompts": training.prompts,
             "train_accuracy": _rounded(train_accuracy(reward, rows)),
             "heldout_accuracy": _rounded(heldout),
             "encode_seconds": round(encoded - started, 4),
@@ -152,6 +155,11 @@ class _Fitter:
             "bits_per_byte": _rounded(bits),
         }
         warnings = self._warnings(encodings, profile, bits)
+        if training.unused:
+            warnings.append(
+                f"ratings that say nothing: {training.unused}, on a scale that is not known and "
+                "with no other answer to the same prompt rated; ingest them with their scale"
+            )
         version = self.store.add_profile(user, self.reference.fingerprint, artifact, summary)
         return FitReport(
             user=user, profile=f"{user}@{version}", version=version, warnings=warnings, **summary
@@ -199,38 +207,6 @@ class _Fitter:
             space.attach(base)
             self._loaded = base, space
         return self._loaded
-
-    def _rows(
-        self, judged: Sequence[Feedback], encodings: dict[bytes, Encoding]
-    ) -> tuple[Rows, npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-        """The solver's rows, and the prompt that each pair and each thumb belongs to."""
-        size = int(self.reference.description["latent_size"])
-        groups: dict[Prompt, int] = {}
-        points: dict[str, list[FloatArray]] = {"chosen": [], "rejected": [], "thumbs": []}
-        target, label, pair_groups, thumb_groups = [], [], [], []
-        for row in judged:
-            group = groups.setdefault(row.prompt, len(groups))
-            means = [
-                np.frombuffer(encodings[encoding_key(row.prompt, text)].mean, dtype="<f4")
-                for text in row.responses
-            ]
-            if row.kind == "pair":
-                points["chosen"].append(means[0].astype(np.float64))
-                points["rejected"].append(means[1].astype(np.float64))
-                target.append(row.value)
-                pair_groups.append(group)
-            else:
-                points["thumbs"].append(means[0].astype(np.float64))
-                label.append(row.value)
-                thumb_groups.append(group)
-        stacked = {name: np.reshape(found, (len(found), size)) for name, found in points.items()}
-        rows = Rows(
-            **stacked,
-            target=np.array(target, dtype=np.float64),
-            label=np.array(label, dtype=np.float64),
-            reference=self._reference_encodings(),
-        )
-        return rows, np.array(pair_groups, dtype=np.intp), np.array(thumb_groups, dtype=np.intp)
 
     def _reference_encodings(self) -> FloatArray:
         if self._background is None:

@@ -22,6 +22,7 @@ def report(user: str, **changes: Any) -> FitReport:
         "method": "linear",
         "pairs": 12,
         "thumbs": 3,
+        "kinds": {"pair": 12, "thumb": 3},
         "prompts": 10,
         "train_accuracy": 0.98,
         "heldout_accuracy": None,

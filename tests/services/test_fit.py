@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from prefcli.errors import NotFoundError
-from prefcli.feedback.records import Feedback, text_prompt
+from prefcli.feedback.records import Feedback, Prompt, text_prompt
 from prefcli.profile import Profile
 from prefcli.services.fit import fit, fit_all
 from prefcli.services.generate import generate
@@ -92,6 +92,38 @@ def test_thumbs_alone_pull_towards_what_was_liked(fitted: Store) -> None:
         judged = [row.feedback for row in fitted.feedback("carol")]
         found = _means(fitted, stored.space, judged)
         assert reward(found[SHORT]).mean() > reward(found[LONG]).mean()
+
+
+def test_every_kind_of_judgement_has_a_say(fitted: Store) -> None:
+    def rice(number: int) -> Prompt:
+        return text_prompt(f"How do I cook rice {number}?")
+
+    middle = "Rinse the rice. Use a heavy pot."
+    rows = [
+        Feedback("carol", "pair", rice(0), (SHORT, LONG), strength=2, low=1, high=3),
+        Feedback("carol", "thumb", rice(1), (LONG,), 0.0),
+        Feedback("carol", "ranking", rice(2), (LONG, middle, SHORT), ranks=(3, 2, 1)),
+        Feedback("carol", "rating", rice(3), (SHORT,), 5, low=1, high=5),
+        Feedback("carol", "rating", rice(3), (LONG,), 2, low=1, high=5),
+        Feedback("carol", "edit", rice(4), (SHORT, LONG)),
+        Feedback("carol", "demonstration", rice(5), (SHORT,)),
+    ]
+    fitted.add_feedback([(row, "t", 1) for row in rows])
+    report = fit(fitted, "carol")
+    assert report.kinds == {
+        "pair": 1,
+        "thumb": 1,
+        "rating": 2,
+        "ranking": 1,
+        "edit": 1,
+        "demonstration": 1,
+    }
+    assert (report.pairs, report.thumbs, report.prompts) == (6, 4, 6)
+    assert report.train_accuracy == 1.0
+    lone = Feedback("carol", "rating", rice(6), (SHORT,), 5)
+    fitted.add_feedback([(lone, "t", 1)])
+    said = [warning for warning in fit(fitted, "carol").warnings if "say nothing" in warning]
+    assert said[0].startswith("ratings that say nothing: 1, on a scale that is not known")
 
 
 def test_ties_alone_learn_nothing_and_say_so(fitted: Store) -> None:

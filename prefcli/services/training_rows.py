@@ -1,0 +1,203 @@
+"""From judgements to the rows of a fit.
+
+    pair            chosen over rejected; a tie has target 1/2
+    edit            the person's own text over what it was made from
+    thumb           an answer judged alone
+    demonstration   a thumb up
+    ranking         of K answers: its K (K - 1) / 2 pairs, each of weight 2 / K, so that all of
+                    them together weigh K - 1, as K - 1 picks would
+    rating          of m answers to one prompt on one scale: their pairs, weighted as in a ranking.
+                    Where both ends of the scale are known, each is also a thumb of weight 1 / m,
+                    up by as much of the scale as it lies above the user's mean. Together they
+                    weigh m, one for each rating.
+
+Of more than 64 answers to one prompt each is compared with 32 others instead of all, spread over
+the list, and the weights still sum to one less than the answers.
+
+The user's mean counts one score in the middle of the scale beside their own, so that somebody's
+only rating says something too. A rating without a known scale and without another one of the same
+prompt says nothing here; how many did is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from prefcli.feedback.records import KINDS, Feedback, Prompt, encoding_key
+from prefcli.solvers.rows import Rows
+from prefcli.store import Encoding
+
+MOST_COMPARED = 64  # answers to one prompt of which every two are compared
+
+FloatArray = npt.NDArray[np.float64]
+Groups = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRows:
+    """What a fit works on.
+
+    Args:
+        rows: n pairs and m thumbs for the solver.
+        pair_groups: (n,) the prompt that each pair belongs to.
+        thumb_groups: (m,) the prompt that each thumb belongs to.
+        kinds: Judgements that had a say, by kind; kinds without any are left out.
+        unused: Judgements that had none.
+    """
+
+    rows: Rows
+    pair_groups: Groups
+    thumb_groups: Groups
+    kinds: dict[str, int]
+    unused: int
+
+    @property
+    def prompts(self) -> int:
+        """Number of different prompts."""
+        return len({*self.pair_groups.tolist(), *self.thumb_groups.tolist()})
+
+
+def training_rows(
+    judged: Sequence[Feedback],
+    encodings: Mapping[bytes, Encoding],
+    size: int,
+    reference: FloatArray,
+) -> TrainingRows:
+    """The solver's rows of one user's judgements.
+
+    Args:
+        judged: The judgements, of any kind.
+        encodings: Encoding of every answer in them, by `encoding_key`.
+        size: Number of latent dimensions d.
+        reference: (r, d) encodings of the base's own answers.
+    """
+    made = _Rows(encodings)
+    for row in judged:
+        if row.kind in ("pair", "edit"):
+            better, other = row.responses
+            made.pair(row.prompt, better, other, row.value, 1.0)
+        elif row.kind in ("thumb", "demonstration"):
+            made.thumb(row.prompt, row.responses[0], row.value, 1.0)
+        elif row.ranks is not None:
+            order = [float(-rank) for rank in row.ranks]
+            made.comparisons(row.prompt, row.responses, order)
+    ratings = [row for row in judged if row.kind == "rating"]
+    unused = _rated(made, ratings)
+    kinds = {kind: sum(row.kind == kind for row in judged) for kind in KINDS}
+    kinds["rating"] -= unused
+    return TrainingRows(
+        rows=Rows(
+            chosen=made.points(made.chosen, size),
+            rejected=made.points(made.rejected, size),
+            target=np.array(made.target, dtype=np.float64),
+            weight=np.array(made.weight, dtype=np.float64),
+            thumbs=made.points(made.thumbs, size),
+            label=np.array(made.label, dtype=np.float64),
+            thumb_weight=np.array(made.thumb_weight, dtype=np.float64),
+            reference=reference,
+        ),
+        pair_groups=np.array(made.pair_groups, dtype=np.intp),
+        thumb_groups=np.array(made.thumb_groups, dtype=np.intp),
+        kinds={kind: count for kind, count in kinds.items() if count},
+        unused=unused,
+    )
+
+
+def _rated(made: _Rows, ratings: Sequence[Feedback]) -> int:
+    """Add what the ratings say; the number of those that say nothing."""
+    scales: dict[tuple[float | None, float | None], list[Feedback]] = {}
+    for row in ratings:
+        scales.setdefault((row.low, row.high), []).append(row)
+    unused = 0
+    for (low, high), rows in scales.items():
+        prompts: dict[Prompt, list[Feedback]] = {}
+        for row in rows:
+            prompts.setdefault(row.prompt, []).append(row)
+        for prompt, together in prompts.items():
+            answers = [row.responses[0] for row in together]
+            compared = made.comparisons(prompt, answers, [row.value for row in together])
+            if low is None or high is None:
+                unused += len(together) - compared
+        if low is not None and high is not None:
+            scores = [(row.value - low) / (high - low) for row in rows]
+            mean = (sum(scores) + 0.5) / (len(scores) + 1)
+            for row, score in zip(rows, scores, strict=True):
+                label = min(max(0.5 + score - mean, 0.0), 1.0)
+                made.thumb(row.prompt, row.responses[0], label, 1.0 / len(prompts[row.prompt]))
+    return unused
+
+
+@dataclass(eq=False)
+class _Rows:
+    """Rows as they are gathered."""
+
+    encodings: Mapping[bytes, Encoding]
+    chosen: list[bytes] = field(default_factory=list)
+    rejected: list[bytes] = field(default_factory=list)
+    target: list[float] = field(default_factory=list)
+    weight: list[float] = field(default_factory=list)
+    pair_groups: list[int] = field(default_factory=list)
+    thumbs: list[bytes] = field(default_factory=list)
+    label: list[float] = field(default_factory=list)
+    thumb_weight: list[float] = field(default_factory=list)
+    thumb_groups: list[int] = field(default_factory=list)
+    _groups: dict[Prompt, int] = field(default_factory=dict)
+
+    def pair(
+        self, prompt: Prompt, chosen: str, rejected: str, target: float, weight: float
+    ) -> None:
+        """One answer against another."""
+        self.chosen.append(self._mean(prompt, chosen))
+        self.rejected.append(self._mean(prompt, rejected))
+        self.target.append(target)
+        self.weight.append(weight)
+        self.pair_groups.append(self._group(prompt))
+
+    def thumb(self, prompt: Prompt, response: str, label: float, weight: float) -> None:
+        """One answer alone."""
+        self.thumbs.append(self._mean(prompt, response))
+        self.label.append(label)
+        self.thumb_weight.append(weight)
+        self.thumb_groups.append(self._group(prompt))
+
+    def comparisons(self, prompt: Prompt, responses: Sequence[str], scores: Sequence[float]) -> int:
+        """All pairs of several answers, higher scores better; how many answers took part.
+
+        Two texts that are the same are not compared: their pair would say nothing.
+        """
+        pairs = _pairs(len(responses))
+        weight = (len(responses) - 1) / max(len(pairs), 1)
+        compared: set[int] = set()
+        for i, j in pairs:
+            if responses[i] == responses[j]:
+                continue
+            best, other = (i, j) if scores[i] >= scores[j] else (j, i)
+            target = 0.5 if scores[i] == scores[j] else 1.0
+            self.pair(prompt, responses[best], responses[other], target, weight)
+            compared |= {i, j}
+        return len(compared)
+
+    @staticmethod
+    def points(means: Sequence[bytes], size: int) -> FloatArray:
+        """Posterior means (n, d)."""
+        joined = np.frombuffer(b"".join(means), dtype="<f4")
+        return joined.astype(np.float64).reshape(len(means), size)
+
+    def _mean(self, prompt: Prompt, response: str) -> bytes:
+        return self.encodings[encoding_key(prompt, response)].mean
+
+    def _group(self, prompt: Prompt) -> int:
+        return self._groups.setdefault(prompt, len(self._groups))
+
+
+def _pairs(count: int) -> list[tuple[int, int]]:
+    """Which of `count` answers are compared with which."""
+    if count <= MOST_COMPARED:
+        return list(combinations(range(count), 2))
+    apart = np.linspace(1, (count - 1) // 2, MOST_COMPARED // 4).astype(int)
+    return [(i, (i + step) % count) for step in np.unique(apart).tolist() for i in range(count)]
