@@ -13,6 +13,7 @@ from prefcli.errors import PrefcliError
 
 CATALOG_NAME = "catalog.db"
 SPACES_NAME = "spaces"
+PSEUDONYM_KEY_NAME = "pseudonym.key"
 
 
 def home_directory() -> Path:

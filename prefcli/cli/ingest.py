@@ -24,6 +24,7 @@ commands = command_group()
     epilog=examples(
         "prefcli ingest feedback.jsonl --user alice",
         "prefcli ingest ratings.csv.gz --user-field annotator",
+        r"prefcli ingest votes-*.jsonl --user-pattern 'votes-(?P<user>[^.]+)\.jsonl'",
         "cat feedback.jsonl | prefcli ingest - --user alice",
     ),
 )
@@ -42,6 +43,19 @@ def ingest(
     user_field: Annotated[
         str | None, typer.Option(metavar="FIELD", help="The field of each row that names its user.")
     ] = None,
+    user_pattern: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGEX", help="Find the user in the file's name, as the group (?P<user>...)."
+        ),
+    ] = None,
+    map_user: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OLD=NEW", help="Rename a user; may be given several times."),
+    ] = None,
+    pseudonymize: Annotated[
+        bool, typer.Option("--pseudonymize", help="Replace names by keyed hashes of them.")
+    ] = False,
     format: Annotated[
         str | None, typer.Option(metavar="NAME", help="The layout, where it is not recognised.")
     ] = None,
@@ -55,6 +69,7 @@ def ingest(
     as_json: Json = False,
 ) -> None:
     from prefcli.services.ingest import ingest as run
+    from prefcli.services.users import parse_renames
     from prefcli.store import Store
 
     with Output() as output, Store.open() as store:
@@ -63,6 +78,9 @@ def ingest(
             files,
             user=user,
             user_field=user_field,
+            user_pattern=user_pattern,
+            map_user=parse_renames(map_user or []),
+            pseudonymize=pseudonymize,
             format=format,
             skip_bad=skip_bad,
             rejects=rejects,

@@ -13,18 +13,20 @@ import itertools
 import os.path
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from prefcli.errors import DataError, PrefcliError, UsageError
-from prefcli.feedback import fields
 from prefcli.feedback.containers import Row, read_rows, source_name
 from prefcli.feedback.formats import Format, by_name, detect
-from prefcli.feedback.records import Feedback, check_user
+from prefcli.feedback.records import Feedback
 from prefcli.progress import Progress
+from prefcli.services.pseudonyms import pseudonym, pseudonym_key
+from prefcli.services.users import Users
 
 if TYPE_CHECKING:
     from prefcli.store import Store
@@ -71,6 +73,9 @@ def ingest(
     *,
     user: str | None = None,
     user_field: str | None = None,
+    user_pattern: str | None = None,
+    map_user: Mapping[str, str] | None = None,
+    pseudonymize: bool = False,
     format: str | None = None,
     skip_bad: bool = False,
     rejects: Path | None = None,
@@ -85,6 +90,10 @@ def ingest(
         sources: Paths, or `-` for standard input; they enter together or not at all.
         user: Whose judgements they are.
         user_field: The field of each row that says whose it is (instead of `user`).
+        user_pattern: A regular expression whose group `user` is searched for in each file's name
+            (instead of `user`). Without any of the three the format's own field counts.
+        map_user: New names for users, by the names in the files.
+        pseudonymize: Replace users and annotators by keyed hashes of their names.
         format: A format's name; found for each file when None.
         skip_bad: Keep the good rows of files that have bad ones.
         rejects: Where to save the bad rows as they came (with `skip_bad`); overwritten.
@@ -95,38 +104,26 @@ def ingest(
         NotFoundError: a file does not exist.
         DataError: a file cannot be read, has no known format, or has bad rows (one detail each).
     """
-    _check_arguments(sources, user, user_field, skip_bad, rejects)
+    _check_arguments(sources, skip_bad, rejects)
+    users = Users(user, user_field, user_pattern, map_user or {})
+    if pseudonymize:
+        users = replace(users, pseudonym=partial(pseudonym, pseudonym_key(store.home)))
     chosen = None if format is None else by_name(format)
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
-        flow = _Flow(sources, user, user_field, chosen, skip_bad, rejects, spool, progress)
-        inserted, duplicates = store.add_feedback(flow.entries())
+        flow = _Flow(sources, users, chosen, skip_bad, rejects, spool, progress)
+        inserted, duplicates = store.add_feedback(flow.entries(), flow.details)
     report = flow.report
     report.inserted, report.duplicates = inserted, duplicates
-    report.users = sorted(flow.users)
+    report.users = sorted(flow.seen)
     report.warnings = flow.warnings()
     return report
 
 
-def _check_arguments(
-    sources: Sequence[str],
-    user: str | None,
-    user_field: str | None,
-    skip_bad: bool,
-    rejects: Path | None,
-) -> None:
+def _check_arguments(sources: Sequence[str], skip_bad: bool, rejects: Path | None) -> None:
     if not sources:
         raise UsageError("nothing to ingest: name a file, or - for standard input")
     if list(sources).count("-") > 1:
         raise UsageError("standard input (-) can be read once, it is named more than once")
-    if user is None and user_field is None:
-        raise UsageError("whose feedback is it? give --user NAME, or --user-field FIELD")
-    if user is not None and user_field is not None:
-        raise UsageError("--user and --user-field exclude each other: give one of them")
-    if user is not None:
-        try:
-            check_user(user)
-        except DataError as error:
-            raise UsageError(f"--user: {error.message}") from error
     if rejects is None:
         return
     if not skip_bad:
@@ -142,15 +139,15 @@ class _Flow:
     """One pass over all rows of all sources, and what it counted."""
 
     sources: Sequence[str]
-    user: str | None
-    user_field: str | None
+    users: Users
     format: Format | None
     skip_bad: bool
     rejects: Path | None
     spool: IO[bytes]
     progress: Progress | None
     report: IngestReport = field(default_factory=IngestReport)
-    users: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
+    names: dict[str, None] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     empty: int = 0
@@ -170,6 +167,17 @@ class _Flow:
             )
         # Before the store's transaction: a row is never both left out and lost.
         self._save_rejects()
+
+    def details(self) -> dict[str, Any]:
+        """What the catalog notes about this ingest."""
+        report = self.report
+        return {
+            "sources": list(self.names),
+            "formats": report.formats,
+            "read": report.read,
+            "ties": report.ties,
+            "rejected": report.rejected,
+        }
 
     def warnings(self) -> list[str]:
         """What a person should know about the rows."""
@@ -205,6 +213,11 @@ class _Flow:
                 found = detect([row.value for row in early if row.value is not None])
             except DataError as error:
                 raise DataError(f"{name}: {error.message}", self.faults) from error
+        if not (self.users.in_every_format or found.users):
+            raise UsageError(
+                "whose feedback is it? give --user NAME, --user-field FIELD, "
+                r"or --user-pattern 'votes-(?P<user>[^.]+)\.jsonl'"
+            )
         if found.name not in self.report.formats:
             self.report.formats.append(found.name)
         if found.note and found.note not in self.notes:
@@ -217,10 +230,12 @@ class _Flow:
         try:
             if row.value is None or found is None:
                 raise DataError(row.problem or "cannot be read")
-            judgements = list(found.parse(row.value, self._user_of(row.value)))
+            came_as, user = self.users.names(row.value, name, found.users)
+            judgements = list(found.parse(row.value, user))
         except DataError as error:
             self._reject(row, f"{name}:{row.line}: {error.message}")
             return
+        kept_name = self.users.hide(name, came_as)
         for judgement in judgements:
             if judgement.says_nothing:
                 self.report.ties += 1
@@ -228,22 +243,16 @@ class _Flow:
             if not all(response.strip() for response in judgement.responses):
                 self.first_empty = self.first_empty or f"{name}:{row.line}"
                 self.empty += 1
-            self.users.add(judgement.user)
-            yield judgement, name, row.line
+            self.seen.add(judgement.user)
+            self.names[kept_name] = None
+            yield self._as_kept(judgement), kept_name, row.line
 
-    def _user_of(self, value: dict[str, Any]) -> str:
-        if self.user is not None:
-            return self.user
-        name = self.user_field or ""
-        user = fields.get(value, name)
-        if isinstance(user, int) and not isinstance(user, bool):
-            user = str(user)
-        if not isinstance(user, str) or not user:
-            raise fields.expected(name, "a user's name", user)
-        try:
-            return check_user(user)
-        except DataError as error:
-            raise DataError(f"field {name!r}: {error.message}") from error
+    def _as_kept(self, judgement: Feedback) -> Feedback:
+        """The judgement with the annotator's own pseudonym, where these are wanted."""
+        annotator = self.users.annotator(judgement.annotator)
+        if annotator == judgement.annotator:
+            return judgement
+        return replace(judgement, annotator=None if annotator == judgement.user else annotator)
 
     def _reject(self, row: Row, fault: str) -> None:
         if not self.skip_bad:

@@ -4,6 +4,10 @@ import csv
 import gzip
 import io
 import json
+import re
+import shlex
+import sqlite3
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,7 @@ from hypothesis import strategies as st
 from prefcli.errors import DataError, NotFoundError, PrefcliError, UsageError
 from prefcli.feedback.records import Feedback
 from prefcli.services.ingest import IngestReport, ingest
+from prefcli.services.users import parse_renames
 from prefcli.store import Store
 
 PAIR = {"prompt": "What is the sky?", "chosen": "Blue.", "rejected": "Green."}
@@ -154,7 +159,7 @@ def test_rows_flow_into_the_store_one_by_one(tmp_path: Path) -> None:
     read: list[int] = []
 
     class Impatient:
-        def add_feedback(self, rows: Iterable[Any]) -> tuple[int, int]:
+        def add_feedback(self, rows: Iterable[Any], _details: Any) -> tuple[int, int]:
             next(iter(rows))
             return 1, 0
 
@@ -162,6 +167,90 @@ def test_rows_flow_into_the_store_one_by_one(tmp_path: Path) -> None:
     report = ingest(store, [path], user="alice", progress=lambda *step: read.append(step[1]))
     assert report.read == 1
     assert read == []
+
+
+# Users -------------------------------------------------------------------------------------------
+
+
+def test_a_pattern_finds_the_user_in_the_files_name(store: Store, tmp_path: Path) -> None:
+    inside = tmp_path / "votes-of.old"
+    inside.mkdir()
+    paths = [write(inside / f"votes-{name}.jsonl", [pair(1)]) for name in ("zoe", "ada")]
+    report = ingest(store, paths, user_pattern=r"votes-(?P<user>[^.]+)\.jsonl")
+    assert report.users == ["ada", "zoe"]
+    assert [one.user for one in stored(store)] == ["zoe", "ada"]
+    folder = write(inside / "x.jsonl", [pair(2)])
+    assert ingest(store, [folder], user_pattern=r"votes-(?P<user>\w+)").users == ["of"]
+    with pytest.raises(DataError) as caught:
+        ingest(store, [folder], user_pattern=r"ballots-(?P<user>\w+)")
+    assert "file name 'x.jsonl': no user found" in caught.value.details[0]
+
+
+def test_a_name_that_cannot_be_used_is_renamed_with_the_flag_that_the_error_gives(
+    store: Store, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "x.jsonl", [pair(1, by="Zoë Doe"), pair(2, by="bob")])
+    with pytest.raises(DataError) as caught:
+        ingest(store, [path], user_field="by")
+    (detail,) = caught.value.details
+    _, flag = shlex.split(detail.split("rename it: ")[1])
+    report = ingest(store, [path], user_field="by", map_user=parse_renames([flag]))
+    assert report.users == ["Zoë-Doe", "bob"]
+
+
+def test_pseudonyms_are_stable_and_leave_no_name_behind(store: Store, tmp_path: Path) -> None:
+    path = write(tmp_path / "votes-zoe.jsonl", [pair(1), pair(2)])
+    pattern = r"votes-(?P<user>[^.]+)\.jsonl"
+    (name,) = ingest(store, [path], user_pattern=pattern, pseudonymize=True).users
+    assert re.fullmatch(r"u-[a-z2-7]{12}", name)
+    assert ingest(store, [path], user="zoe", pseudonymize=True).duplicates == 2
+    another = write(tmp_path / "votes.jsonl", [pair(1)])
+    assert ingest(store, [another], user="ada", pseudonymize=True).users != [name]
+    key = store.home / "pseudonym.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert len(key.read_bytes()) == 32
+    # Elsewhere the same person has another pseudonym.
+    with Store.open(tmp_path / "other") as other:
+        assert ingest(other, [path], user="zoe", pseudonymize=True).users != [name]
+    store.close()
+    held = b"".join(file.read_bytes() for file in store.home.iterdir())
+    assert b"question 1" in held
+    assert b"zoe" not in held
+
+
+def test_a_pseudonym_needs_no_renaming(store: Store, tmp_path: Path) -> None:
+    path = write(tmp_path / "x.jsonl", [pair(1, by="Zoë Doe")])
+    assert ingest(store, [path], user_field="by", pseudonymize=True).users[0].startswith("u-")
+
+
+def test_a_renaming_is_split_at_its_last_equals_sign() -> None:
+    assert parse_renames(["a=b=c", "x y=z"]) == {"a=b": "c", "x y": "z"}
+    for texts, said in [
+        (["a"], "expected OLD=NEW"),
+        (["=a"], "expected OLD=NEW"),
+        (["a=b", "a=c"], "'a' is renamed to 'b' and to 'c'"),
+    ]:
+        with pytest.raises(UsageError, match=said):
+            parse_renames(texts)
+
+
+def test_an_ingest_is_noted_with_its_sources_and_counts(store: Store, tmp_path: Path) -> None:
+    path = write(tmp_path / "x.jsonl", [pair(1), pair(1), pair(2, rejected="Blue.")])
+    ingest(store, [path], user="alice")
+    ingest(store, [path], user="alice")
+    assert {row.ingest for row in store.feedback()} == {1}
+    first, second = sqlite3.connect(store.home / "catalog.db").execute(
+        "SELECT id, first, last, inserted, duplicates, details FROM ingests"
+    )
+    details = {
+        "sources": [path],
+        "formats": ["trl-preference"],
+        "read": 3,
+        "ties": 1,
+        "rejected": 0,
+    }
+    assert (first[:5], json.loads(first[5])) == ((1, 1, 1, 1, 1), details)
+    assert second[:5] == (2, None, None, 0, 2)
 
 
 # Bad rows ----------------------------------------------------------------------------------------
@@ -275,7 +364,11 @@ def test_arguments_that_do_not_fit_are_usage_errors(store: Store, tmp_path: Path
         ([], {"user": "a"}, "nothing to ingest"),
         (["-", "-"], {"user": "a"}, "more than once"),
         ([path], {}, "--user NAME"),
-        ([path], {"user": "a", "user_field": "b"}, "exclude each other"),
+        ([path], {"user": "a", "user_field": "b"}, "--user and --user-field exclude each other"),
+        ([path], {"user": "a", "user_pattern": "(?P<user>x)"}, "exclude each other"),
+        ([path], {"user_pattern": "x"}, "expected a group named user"),
+        ([path], {"user_pattern": "("}, "no regular expression"),
+        ([path], {"user": "a", "map_user": {"a": "b c"}}, "--map-user: user name 'b c'"),
         ([path], {"user": "a b"}, "--user: user name 'a b'"),
         ([path], {"user": ""}, "--user: user name ''"),
         ([path], {"user": "a", "rejects": rejects}, "--rejects needs --skip-bad"),

@@ -21,6 +21,8 @@ class Format:
             the registry counts.
         parse: The judgements of one row by one user.
             Raises DataError, naming the field, what was expected and what came.
+        users: The fields in which the format itself names the user, the first that a row has
+            counts; empty where it names none.
         note: What has to be said to whoever reads such a file, or "".
     """
 
@@ -29,6 +31,7 @@ class Format:
     fields: tuple[tuple[str, ...], ...]
     matches: Callable[[Mapping[str, Any]], bool]
     parse: Callable[[Mapping[str, Any], str], Iterator[Feedback]]
+    users: tuple[str, ...] = ()
     note: str = ""
 
     def fields_in(self, row: Mapping[str, Any]) -> int:
