@@ -29,6 +29,7 @@ class Column:
         show: Turns the field into text; a missing field is None.
         right: Align to the right, as numbers want.
         shrinks: Gives way when the window is too narrow.
+        wraps: What then does not fit goes on below, where others are cut.
     """
 
     key: str
@@ -36,6 +37,7 @@ class Column:
     show: Callable[[Any], str] = str
     right: bool = False
     shrinks: bool = False
+    wraps: bool = False
 
 
 Cells = Sequence[Sequence[str]]
@@ -89,8 +91,8 @@ def framed(columns: Sequence[Column], cells: Cells, widths: Sequence[int]) -> Ta
             column.title,
             justify="right" if column.right else "left",
             width=width,
-            no_wrap=True,
-            overflow="ellipsis",
+            no_wrap=not column.wraps,
+            overflow="fold" if column.wraps else "ellipsis",
         )
     for row in cells:
         table.add_row(*row)
@@ -99,6 +101,8 @@ def framed(columns: Sequence[Column], cells: Cells, widths: Sequence[int]) -> Ta
 
 def cards(columns: Sequence[Column], cells: Cells, window: int) -> str:
     """Each row as lines of title and field, a blank line between two rows."""
+    from textwrap import wrap
+
     from rich.cells import cell_len, set_cell_size
 
     titles = max(len(column.title) for column in columns)
@@ -107,9 +111,14 @@ def cards(columns: Sequence[Column], cells: Cells, window: int) -> str:
     def cut(text: str) -> str:
         return text if cell_len(text) <= room else set_cell_size(text, room - 1) + "…"
 
+    def shown(column: Column, text: str) -> str:
+        if not column.wraps:
+            return cut(text)
+        return ("\n" + " " * (titles + GAP)).join(wrap(text, room))
+
     return "\n".join(
         "".join(
-            f"{column.title:<{titles + GAP}}{cut(text)}".rstrip() + "\n"
+            f"{column.title:<{titles + GAP}}{shown(column, text)}".rstrip() + "\n"
             for column, text in zip(columns, row, strict=True)
         )
         for row in cells

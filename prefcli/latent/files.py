@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,24 @@ def read_description(directory: Path) -> dict[str, Any]:
         raise damaged(directory, f"{DESCRIPTION} lacks {fault!r} or has something else for it")
     _check_weights(directory, description["latent_size"])
     return description
+
+
+def replace_report(directory: Path, report: dict[str, Any]) -> None:
+    """Put another trust report in the place of a space's own; a reader sees the one or the other.
+
+    The weights stay, and so does the fingerprint, which is of them.
+
+    Raises:
+        NotFoundError, DataError: as `read_description`.
+        OSError: it cannot be written.
+    """
+    description = {**read_description(directory), "report": report}
+    partial = directory / f".{DESCRIPTION}.{os.getpid()}"
+    try:
+        partial.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+        partial.replace(directory / DESCRIPTION)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def damaged(directory: Path, what: str) -> DataError:

@@ -1,21 +1,30 @@
 """Can this space be trusted? What stage 1 measures about itself, on prompts kept out of it.
 
+Each thing is generated or encoded once: the base's own answers serve the likelihoods, the
+contrastive accuracy and the spread of z; the texts from z of the prior serve the round trip and
+the cost of text under the prior.
+
 Letters: N answers, K active directions.
 """
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from prefcli.decoding import sample
+from prefcli.latent.describe import describe_directions
 from prefcli.latent.geometry import correlation, encode_groups
+from prefcli.latent.intervals import correlation_intervals, ratio_interval
+from prefcli.latent.likelihood import marginal_nll, nll
 from prefcli.latent.losses import aggregated_kl
-from prefcli.latent.round_trip import Prior, round_trip
+from prefcli.latent.moments import within_covariance
+from prefcli.latent.round_trip import Prior, answer, answers_under, encode_pairs, round_trip
 
 if TYPE_CHECKING:
     from prefcli.base import Base
@@ -33,6 +42,9 @@ EXTENT_TOLERANCE = 1.2
 MINIMUM_REACH = 1.0
 ROUND_TRIPS, CURVE_POINTS = 512, 128
 GENERATED = 2 * ROUND_TRIPS + CURVE_POINTS * len(RADII)  # answers that a report generates
+# A direction is active if answers differ in it by more than the encoder's own uncertainty.
+ACTIVE = 0.5
+AMONG = 8  # answers to one prompt that are to be told apart
 
 
 def measure(
@@ -44,88 +56,154 @@ def measure(
     *,
     seed: int = 0,
     draws: int = ROUND_TRIPS,
+    fluency_draws: int = CURVE_POINTS,
+    marginal_answers: int = 192,
+    pairs: int = 24,
+    asked: Mapping[tuple[int, ...], str] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """The trust report on held-out groups.
 
+    Args:
+        groups: Held-out prompts and the base's own answers to them.
+        seed: Everything random.
+        draws: z of each round trip.
+        fluency_draws: Texts at each radius of the fluency curve.
+        marginal_answers: Answers whose likelihood under all z is estimated.
+        pairs: Texts at either end of each direction.
+        asked: What each prompt's ids say, for people; without it they are decoded.
+
     Returns:
-        `nll`: nats per token of the base's own answers, without a prefix, under their own z, and
-        under z drawn from the stored prior; `contrastive_accuracy`: how often an answer is
-        likeliest under its own z among up to 8 to the same prompt; `consistency`: round-trip
-        correlation per direction for z from the stored prior, and with `_normal` for z from
-        N(0, I); `kl`: DG-KLD per direction; `fluency`: radius to NLL per token under the base of
-        what is generated there, relative to its own samples; `extent`: how far its own samples
-        go in a direction; `rho`: the reach; `bits_per_byte`: median and 99th percentile of the
-        base's own answers.
+        `nll`: nats per token of the base's own answers, without a prefix (`base`), under their
+        own z, under z drawn from the stored prior (`prior_z`: the mean over z; `prior_marginal`:
+        of the mixture over z), and of text made from z of the prior, under the base without a
+        prefix (`prior_text`); `contrastive_accuracy`: how often an answer is likeliest under its
+        own z among up to 8 to the same prompt; `consistency`: round-trip correlation per direction
+        for z from the stored prior, with its 90 % `consistency_interval`, and with `_normal` for
+        z from N(0, I); `signal`: share of each direction's variance that tells answers apart;
+        `active`: how many directions have more of it than noise; `kl`: DG-KLD per direction;
+        `fluency`: radius to NLL per token under the base of what is generated there, relative to
+        its own samples; `extent`: how far its own samples go in a direction; `rho`: the reach;
+        `bits_per_byte`: median and 99th percentile of the base's own answers; `intervals`: 90 %
+        intervals of what is one figure, over prompts or draws; `directions_text`: what each
+        direction changes, see `describe_directions`.
     """
     mean, log_var = encode_groups(base, encoder, groups)
     flat = [(group.prompt, response) for group in groups for response in group.responses]
     tokens = torch.tensor([len(r) for _, r in flat], dtype=torch.float32)
+    sizes = [len(group.responses) for group in groups]
     generator = torch.Generator().manual_seed(seed)
 
-    plain = _nll(base, flat, None)
-    own = _nll(base, flat, _prefixes(base, adapter, mean))
-    random_z = _nll(
-        base, flat, _prefixes(base, adapter, prior.draw(len(mean), seed).to(base.device))
-    )
+    plain = nll(base, flat)
+    own = nll(base, flat, adapter, mean)
+    random_z = nll(base, flat, adapter, prior.draw(len(mean), seed))
     total = float(tokens.sum())
-    bytes_each = torch.tensor(
-        [max(1, len(base.tokenizer.decode(r, skip_special_tokens=True).encode())) for _, r in flat]
+    reference = float(plain.sum()) / total
+    some = sorted(random.Random(seed).sample(range(len(flat)), min(marginal_answers, len(flat))))
+    mixture = marginal_nll(
+        base, adapter, prior, [flat[i] for i in some], mean[some], seed=seed, progress=progress
     )
-    bits = plain / bytes_each / torch.log(torch.tensor(2.0))
+    hits = told_apart(base, encoder, adapter, groups, progress=progress)
+    trials = np.minimum(sizes, AMONG).astype(float)
 
-    if progress:
-        progress("contrastive accuracy", 0, None)
-    accuracy = contrastive_accuracy(base, encoder, adapter, groups)
     z = prior.draw(draws, seed + 1).to(base.device)
-    back, _ = round_trip(base, encoder, adapter, groups, z, seed=seed + 1, progress=progress)
+    texts = answers_under(base, adapter, groups, z, seed=seed + 1, progress=progress)
+    back, _ = encode_pairs(base, encoder, texts)
+    cost = nll(base, texts)
+    length = np.array([len(response) for _, response in texts], dtype=float)
     normal = torch.randn(z.shape, generator=generator).to(base.device)
     off, _ = round_trip(base, encoder, adapter, groups, normal, seed=seed + 1, progress=progress)
+
     posterior = mean + torch.randn(mean.shape, generator=generator).to(mean) * (0.5 * log_var).exp()
     kl = float(aggregated_kl(mean, log_var, posterior)) / mean.shape[1]
-    reference = float(plain.sum()) / total
-    curve = fluency_curve(base, adapter, groups, seed=seed + 2, progress=progress)
+    signal = within_covariance(mean, sizes).diagonal()
+    signal = signal / (signal + log_var.exp().mean(0))
+    curve = fluency_curve(
+        base, adapter, groups, seed=seed + 2, draws=fluency_draws, progress=progress
+    )
     fluent = [radius for radius, value in curve.items() if value <= FLUENCY_TOLERANCE * reference]
     far = extent(prior, seed)
     rho = min(max(fluent, default=MINIMUM_REACH), EXTENT_TOLERANCE * far)
+    bits = plain / math.log(2) / torch.tensor([max(1, len(base.text(r).encode())) for _, r in flat])
+
+    # On the answers that were taken, the mixture is beside the base; the ratio holds for all.
+    beside = plain[some].double().numpy(), mixture.double().numpy()
+    marginal = reference * float(mixture.sum() / plain[some].sum())
+    accuracy = np.array(hits, dtype=float)
+    intervals = {
+        "contrastive_accuracy": ratio_interval(accuracy, trials, seed),
+        "prior_marginal": [reference * r for r in ratio_interval(beside[1], beside[0], seed)],
+        "prior_text": ratio_interval(cost.double().numpy(), length, seed),
+    }
+    both = z.double().cpu().numpy(), back.double().cpu().numpy()
     return {
         "prompts": len(groups),
         "answers": len(flat),
+        "answer_tokens": round(total / len(flat), 1),
         "nll": {
             "base": round(reference, 4),
             "own_z": round(float(own.sum()) / total, 4),
             "prior_z": round(float(random_z.sum()) / total, 4),
+            "prior_marginal": round(marginal, 4),
+            "prior_text": round(float(cost.sum()) / length.sum(), 4),
         },
-        "contrastive_accuracy": round(accuracy, 4),
+        "contrastive_accuracy": round(accuracy.sum() / trials.sum(), 4),
         "consistency": [round(c, 3) for c in correlation(z, back).tolist()],
+        "consistency_interval": [
+            [round(low, 3), round(high, 3)] for low, high in correlation_intervals(*both, seed)
+        ],
         "consistency_normal": [round(c, 3) for c in correlation(normal, off).tolist()],
+        "signal": [round(share, 3) for share in signal.tolist()],
+        "active": int((signal > ACTIVE).sum()),
         "kl": round(kl, 4),
         "fluency": {str(radius): round(value / reference, 4) for radius, value in curve.items()},
         "extent": round(far, 3),
         "rho": round(rho, 2),
         "bits_per_byte": [round(float(bits.quantile(q)), 4) for q in (0.5, 0.99)],
+        "intervals": {
+            name: [round(low, 4), round(high, 4)] for name, (low, high) in intervals.items()
+        },
+        "directions_text": describe_directions(
+            base, adapter, groups, seed=seed + 3, pairs=pairs, asked=asked, progress=progress
+        ),
     }
 
 
 def contrastive_accuracy(
-    base: Base, encoder: Encoder, adapter: Adapter, groups: Sequence[Group], among: int = 8
+    base: Base, encoder: Encoder, adapter: Adapter, groups: Sequence[Group], among: int = AMONG
 ) -> float:
     """Share of answers that are likeliest under their own z, among those to one prompt.
 
     The first `among` answers to a prompt count, or all of them where there are fewer.
     """
-    hits, count = 0, 0
+    hits = told_apart(base, encoder, adapter, groups, among)
+    return sum(hits) / sum(min(among, len(group.responses)) for group in groups)
+
+
+def told_apart(
+    base: Base,
+    encoder: Encoder,
+    adapter: Adapter,
+    groups: Sequence[Group],
+    among: int = AMONG,
+    progress: Progress | None = None,
+) -> list[int]:
+    """For each prompt, how many of its first `among` answers are likeliest under their own z."""
+    pairs, every_z, sizes = [], [], []
     for group in groups:
         responses = group.responses[:among]
-        size = len(responses)
-        mean, _ = encode_groups(base, encoder, [group])
-        prefixes = _prefixes(base, adapter, mean[:size])
-        pairs = [(group.prompt, response) for response in responses for _ in range(size)]
-        nll = _nll(base, pairs, prefixes.repeat(size, *[1] * (prefixes.dim() - 1)))
-        best = nll.view(size, size).argmin(1)  # (answers,), index of the z
-        hits += int((best == torch.arange(size)).sum())
-        count += size
-    return hits / count
+        mean, _ = encode_pairs(base, encoder, [(group.prompt, r) for r in responses])
+        sizes.append(len(responses))
+        pairs += [(group.prompt, response) for response in responses for _ in responses]
+        every_z.append(mean.repeat(len(responses), 1))
+    values = nll(
+        base, pairs, adapter, torch.cat(every_z), what="contrastive accuracy", progress=progress
+    )
+    hits = []
+    for size, block in zip(sizes, values.split([size * size for size in sizes]), strict=True):
+        best = block.view(size, size).argmin(1)  # (answers,), index of the z
+        hits.append(int((best == torch.arange(size)).sum()))
+    return hits
 
 
 def extent(prior: Prior, seed: int = 0, directions: int = 256) -> float:
@@ -159,41 +237,20 @@ def fluency_curve(
     direction = (direction / direction.norm(dim=1, keepdim=True)).to(base.device)
     prompts = random.Random(seed).choices([list(group.prompt) for group in groups], k=draws)
     longest = max(len(r) for group in groups for r in group.responses)
-    curve = {}
-    for step, radius in enumerate(RADII):
-        texts = sample(
-            base,
-            prompts,
-            seeds=range(seed, seed + draws),
-            prefixes=list(_prefixes(base, adapter, radius * direction)),
-            max_new_tokens=longest,
-        )
-        pairs = [
-            (prompt, base.response_ids(text, longest)[0])
-            for prompt, text in zip(prompts, texts, strict=True)
-        ]
-        curve[radius] = float(_nll(base, pairs, None).sum()) / sum(len(r) for _, r in pairs)
-        if progress:
-            progress("fluency curve", step + 1, len(RADII))
-    return curve
-
-
-def _prefixes(base: Base, adapter: Adapter, z: Tensor) -> Tensor:
-    with torch.no_grad():
-        return adapter.prefix(base, z)
-
-
-def _nll(
-    base: Base,
-    pairs: Sequence[tuple[Sequence[int], Sequence[int]]],
-    prefixes: Tensor | None,
-    batch_size: int = 64,
-) -> Tensor:
-    parts = []
-    for start in range(0, len(pairs), batch_size):
-        chunk = pairs[start : start + batch_size]
-        prefix = None if prefixes is None else prefixes[start : start + batch_size]
-        with torch.no_grad():
-            nll = base.negative_log_likelihood([p for p, _ in chunk], [r for _, r in chunk], prefix)
-        parts.append(nll.float().cpu())
-    return torch.cat(parts)
+    texts = answer(
+        base,
+        adapter,
+        prompts * len(RADII),
+        torch.cat([radius * direction for radius in RADII]),
+        seeds=[*range(seed, seed + draws)] * len(RADII),
+        longest=longest,
+        what="fluency curve",
+        progress=progress,
+    )
+    pairs = [
+        (prompt, base.response_ids(text, longest)[0])
+        for prompt, text in zip(prompts * len(RADII), texts, strict=True)
+    ]
+    cost = nll(base, pairs).view(len(RADII), draws).sum(1)
+    tokens = Tensor([len(r) for _, r in pairs]).view(len(RADII), draws).sum(1)
+    return dict(zip(RADII, (cost / tokens).tolist(), strict=True))

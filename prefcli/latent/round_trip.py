@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from prefcli.progress import Progress
 
 
+Pair = tuple[Sequence[int], Sequence[int]]
+"""A prompt and an answer, as token ids."""
+
+
 @dataclass(frozen=True)
 class Prior:
     """The aggregated posterior: means and log-variances of answers, (R, K) each."""
@@ -61,24 +65,86 @@ def round_trip(
     Returns:
         Posterior means and log-variances of what came, (N, K) each.
     """
+    pairs = answers_under(
+        base, adapter, groups, z, seed=seed, batch_size=batch_size, progress=progress
+    )
+    return encode_pairs(base, encoder, pairs, batch_size)
+
+
+def answers_under(
+    base: Base,
+    adapter: Adapter,
+    groups: Sequence[Group],
+    z: Tensor,
+    *,
+    seed: int = 0,
+    batch_size: int = 128,
+    progress: Progress | None = None,
+) -> list[Pair]:
+    """One answer with each z (N, K), prompts in turn: N prompts and answers as token ids."""
     longest = max(len(r) for group in groups for r in group.responses)
     prompts = sorted((list(groups[i % len(groups)].prompt) for i in range(len(z))), key=len)
-    parts = []
-    for start in range(0, len(z), batch_size):
-        chunk = prompts[start : start + batch_size]
+    texts = answer(
+        base,
+        adapter,
+        prompts,
+        z,
+        seeds=range(seed, seed + len(z)),
+        longest=longest,
+        batch_size=batch_size,
+        what="round trip",
+        progress=progress,
+    )
+    return [
+        (prompt, base.response_ids(text, longest)[0])
+        for prompt, text in zip(prompts, texts, strict=True)
+    ]
+
+
+def answer(
+    base: Base,
+    adapter: Adapter,
+    prompts: Sequence[Sequence[int]],
+    z: Tensor,
+    *,
+    seeds: Sequence[int],
+    longest: int,
+    what: str,
+    batch_size: int = 128,
+    progress: Progress | None = None,
+) -> list[str]:
+    """What the base says to each prompt under each z (N, K), in order.
+
+    Prompts of similar length share a batch.
+    """
+    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+    texts = [""] * len(prompts)
+    for start in range(0, len(order), batch_size):
+        chunk = order[start : start + batch_size]
         with torch.no_grad():
-            prefixes = adapter.prefix(base, z[start : start + batch_size])
-        texts = sample(
+            prefixes = adapter.prefix(base, z[chunk])
+        found = sample(
             base,
-            chunk,
-            seeds=range(seed + start, seed + start + len(chunk)),
+            [prompts[i] for i in chunk],
+            seeds=[seeds[i] for i in chunk],
             prefixes=list(prefixes),
             max_new_tokens=longest,
         )
-        responses = [base.response_ids(text, longest)[0] for text in texts]
-        with torch.no_grad():
-            parts.append(encode_ids(base, encoder, chunk, responses))
+        for i, text in zip(chunk, found, strict=True):
+            texts[i] = text
         if progress:
-            progress("round trip", start + len(chunk), len(z))
+            progress(what, start + len(chunk), len(order))
+    return texts
+
+
+def encode_pairs(
+    base: Base, encoder: Encoder, pairs: Sequence[Pair], batch_size: int = 128
+) -> tuple[Tensor, Tensor]:
+    """Posterior means and log-variances of prompts and answers, (N, K) each."""
+    parts = []
+    for start in range(0, len(pairs), batch_size):
+        prompts, responses = zip(*pairs[start : start + batch_size], strict=True)
+        with torch.no_grad():
+            parts.append(encode_ids(base, encoder, prompts, responses))
     means, log_vars = zip(*parts, strict=True)
     return torch.cat(means), torch.cat(log_vars)

@@ -1,4 +1,4 @@
-"""Prompts for stage 1: from a file, from stdin, or those of the catalog's feedback."""
+"""Prompts for the commands about spaces: from a file, from stdin, or those of the feedback."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from prefcli.store import Store
 
 @dataclass(frozen=True)
 class FoundPrompts:
-    """What stage 1 is to ask.
+    """What the base is to be asked.
 
     Args:
         prompts: All different.
@@ -30,8 +30,17 @@ class FoundPrompts:
     provenance: dict[str, Any]
 
 
-def find_prompts(store: Store, source: str | None, least: int) -> FoundPrompts:
+def find_prompts(
+    store: Store,
+    source: str | None,
+    least: int,
+    need: str = "stage 1 needs at least {least}, and hundreds to be good",
+) -> FoundPrompts:
     """The different prompts of `source`, or of the catalog's feedback where it is None.
+
+    Args:
+        least: How many there must be.
+        need: What to say of that.
 
     Raises:
         UsageError: the source's name is empty.
@@ -50,8 +59,8 @@ def find_prompts(store: Store, source: str | None, least: int) -> FoundPrompts:
     if len(found) < least:
         where = "the catalog" if source is None else source_name(source)
         raise DataError(
-            f"{where} has {len(found)} different prompts: stage 1 needs at least {least}, "
-            "and hundreds to be good; name a file of them with --prompts FILE"
+            f"{where} has {len(found)} different prompts: {need.format(least=least)}; name a file "
+            "of them with --prompts FILE"
         )
     name = "feedback" if source is None else "stdin" if source == "-" else Path(source).name
     return FoundPrompts(

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from prefcli import tiny
 from prefcli.errors import DataError, NotFoundError
-from prefcli.latent.files import damaged, read_description
+from prefcli.latent.files import WEIGHTS, damaged, read_description
+from prefcli.latent.verdict import judge
 from prefcli.store import SpaceRow, Store
 from prefcli.store.registry import check_asked
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from prefcli.latent.space import Space
 
 
@@ -52,19 +56,29 @@ def list_spaces(store: Store) -> list[dict[str, Any]]:
     return [_embedded().as_dict(in_use), *rows]
 
 
-def show_space(store: Store, name: str | None = None) -> dict[str, Any]:
-    """One space with its trust report; the one in use by default.
+def show_space(store: Store, name: str | None = None, *, plot: str | None = None) -> dict[str, Any]:
+    """One space with its trust report and the verdict on it; the one in use by default.
+
+    Args:
+        plot: Draw the report to this file as well, PNG or SVG.
 
     Raises:
+        UsageError: no drawing can be made of that name.
         NotFoundError: no space of that name.
+        PrefcliError: the drawing cannot be written.
     """
     reference = resolve_space(store, name)
+    if plot is not None:
+        from prefcli.plots import plot_space
+
+        plot_space(reference.description, _reference_means(reference), plot, reference.name)
     return {
         **reference.as_dict(space_in_use(store)),
         "directory": str(reference.directory),
         "own_bits_per_byte": reference.description["own_bits_per_byte"],
         "trunk_layers": reference.description["encoder"]["depth"],
         "report": reference.description["report"],
+        "verdict": judge(reference.description["report"]).as_dict(),
     }
 
 
@@ -130,6 +144,15 @@ def open_space(reference: SpaceReference) -> Space:
     from prefcli.latent.space import Space
 
     return Space.load(reference.directory)
+
+
+def _reference_means(reference: SpaceReference) -> npt.NDArray[np.float32]:
+    """The stored prior's means (R, K), read without torch."""
+    from safetensors import safe_open
+
+    with safe_open(reference.directory / WEIGHTS, framework="numpy") as tensors:
+        found: npt.NDArray[np.float32] = tensors.get_tensor("reference")
+    return found
 
 
 def _rows(store: Store) -> list[SpaceRow]:

@@ -9,7 +9,8 @@ import typer
 from prefcli.cli import completion, words
 from prefcli.cli.boundary import Command
 from prefcli.cli.options import Json, JsonLines, Limit
-from prefcli.cli.space.group import commands
+from prefcli.cli.space import screen
+from prefcli.cli.space.group import Plot, commands
 from prefcli.output import Column, Output
 
 COLUMNS = (
@@ -32,7 +33,7 @@ def list_(limit: Limit = 20, as_jsonl: JsonLines = False) -> None:
         output.listing(COLUMNS, list_spaces(store), limit, as_jsonl)
 
 
-@commands.command(help="Show one space: its size, spectrum and quality.")
+@commands.command(help="Show one space: its size, its directions and how far to trust it.")
 def show(
     name: Annotated[
         str | None,
@@ -42,13 +43,16 @@ def show(
             autocompletion=completion.spaces,
         ),
     ] = None,
+    plot: Plot = None,
     as_json: Json = False,
 ) -> None:
     from prefcli.services.spaces import show_space
     from prefcli.store import Store
 
     with Output() as output, Store.open() as store:
-        output.record(show_space(store, name), as_json)
+        screen.show(output, show_space(store, name, plot=plot), as_json)
+        if plot is not None:
+            output.note(f"drawn in {plot}")
 
 
 @commands.command(cls=Command, help="Choose the space to use where none is named.")

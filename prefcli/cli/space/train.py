@@ -8,6 +8,7 @@ import typer
 
 from prefcli.cli import completion
 from prefcli.cli.options import Json, examples, finite
+from prefcli.cli.space import screen
 from prefcli.cli.space.group import commands
 from prefcli.errors import UsageError
 from prefcli.output import Output
@@ -187,6 +188,6 @@ def train(
             raise
         if space is None:  # another process of this training tells
             return
-        output.record(space, as_json)
+        screen.show(output, space, as_json)
         if not as_json:
             output.hint(f"Next: prefcli space use {space['space']}")
