@@ -13,7 +13,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from prefcli.errors import PrefcliError, UsageError
-from prefcli.latent.describe import in_words
+from prefcli.latent.surface import BY_NAME
 from prefcli.latent.verdict import GOOD, judge
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def plot_space(
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.titlelocation": "left",
-        "axes.titlesize": 12,
+        "axes.titlesize": 11.5,
         "svg.hashsalt": "prefcli",  # the same report gives the same file
         "text.parse_math": False,
     }
@@ -186,7 +186,7 @@ def _consistency(axes: Any, report: Mapping[str, Any]) -> None:
 
 def _view(axes: Any, report: Mapping[str, Any], means: npt.NDArray[np.float32]) -> None:
     """The reference answers on the two most faithful directions, and what lies at their ends."""
-    axes.set_title("The base's own answers on the two most faithful directions")
+    axes.set_title("The base's answers, on the two most faithful directions")
     values = report.get("consistency", [])
     order = sorted(range(means.shape[1]), key=lambda k: -values[k] if k < len(values) else 0.0)
     first, second = (order * 2)[:2]
@@ -208,9 +208,16 @@ def _view(axes: Any, report: Mapping[str, Any], means: npt.NDArray[np.float32]) 
 
 
 def _leads_to(index: int, told: Mapping[int, Mapping[str, Any]]) -> str:
-    row = told.get(index + 1)
-    number = f"direction {index + 1}"
-    return fill(f"{number} → {in_words(row)}", 56) if row else f"{number} →"
+    """What lies at the far end, without the figures, for which there is no room."""
+    row = told.get(index + 1, {})
+    ends = [
+        feature.more if each["high"] > each["low"] else feature.less
+        for each in row.get("features", [])
+        if (feature := BY_NAME.get(each["name"]))
+    ]
+    words = ", ".join(f'"{word}"' for word in row.get("words_high", []))
+    parts = [*ends, f"words: {words}"] if words and not ends else ends
+    return fill(f"direction {index + 1} → {', '.join(parts)}".rstrip(), 48)
 
 
 def _empty(axes: Any, why: str) -> None:

@@ -145,9 +145,9 @@ def measure(
             "own_z": round(float(own.sum()) / total, 4),
             "prior_z": round(float(random_z.sum()) / total, 4),
             "prior_marginal": round(marginal, 4),
-            "prior_text": round(float(cost.sum()) / length.sum(), 4),
+            "prior_text": round(float(cost.sum()) / float(length.sum()), 4),
         },
-        "contrastive_accuracy": round(accuracy.sum() / trials.sum(), 4),
+        "contrastive_accuracy": round(float(accuracy.sum() / trials.sum()), 4),
         "consistency": [round(c, 3) for c in correlation(z, back).tolist()],
         "consistency_interval": [
             [round(low, 3), round(high, 3)] for low, high in correlation_intervals(*both, seed)

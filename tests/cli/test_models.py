@@ -77,7 +77,7 @@ def test_a_space_is_trained_with_every_word(run: Run, calls: list[dict[str, Any]
         *("--prefix-length", "8", "--lora-rank", "2", "--gradient-checkpointing"),
         *("--tokens-per-pass", "512", "--restart"),
     )
-    assert result.stdout.splitlines() == ["space   everyday", "report", "  nll   1.5"]
+    assert result.stdout == "space  everyday\n"
     settings = {
         "samples": 4,
         "steps": 9,

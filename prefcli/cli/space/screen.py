@@ -14,7 +14,7 @@ from prefcli.output import Column, Output
 
 DIRECTIONS = (
     Column("direction", "DIRECTION", right=True),
-    Column("consistency", "BACK", right=True),
+    Column("consistency", "BACK"),
     Column("changes", "WHAT ITS FAR END CHANGES", shrinks=True, wraps=True),
 )
 
@@ -44,8 +44,8 @@ def directions(report: Mapping[str, Any]) -> list[dict[str, str]]:
     for number, value in enumerate(back, start=1):
         shown = _with_interval(value, ends[number - 1] if ends else None)
         rows.append({"direction": str(number), "consistency": shown})
-        if number in told:
-            rows[-1]["changes"] = in_words(told[number])
+        if told:
+            rows[-1]["changes"] = in_words(told[number]) if number in told else "-"
     return rows
 
 
@@ -77,7 +77,7 @@ def _likelihoods(nll: Mapping[str, float]) -> dict[str, str]:
         "own_z": "under their own z",
         "prior_z": "under another's z",
         "prior_marginal": "under all z together",
-        "prior_text": "text from z, for the base",
+        "prior_text": "text from z",
     }
     return {
         label: f"{nll[name]:.3f}"
