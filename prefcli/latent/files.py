@@ -6,18 +6,34 @@ imported. So it is here that a space proves lost or damaged, and that this is to
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from prefcli.errors import DataError, NotFoundError
 
 FORMAT = 1
 WEIGHTS, DESCRIPTION = "space.safetensors", "space.json"
+# What decides, beside the weights, how a space encodes and answers; its fingerprint is of the
+# weights and the base alone.
+SETTINGS = (
+    "base_fingerprint",
+    "encoder",
+    "adapter",
+    "latent_size",
+    "max_prompt_tokens",
+    "max_response_tokens",
+    "rho",
+    "lora_rank",
+)
 REMEDY = "restore that directory, or train the space again under another name"
 
 
@@ -38,7 +54,7 @@ def read_description(directory: Path) -> dict[str, Any]:
         raise damaged(directory, f"{DESCRIPTION} is no JSON object")
     if _whole(description.get("format"), FORMAT + 1):
         raise DataError(f"the space in {directory} is of a newer format: update prefcli")
-    if fault := _fault(description):
+    if fault := check_description(description):
         raise damaged(directory, f"{DESCRIPTION} lacks {fault!r} or has something else for it")
     _check_weights(directory, description["latent_size"])
     return description
@@ -60,6 +76,46 @@ def replace_report(directory: Path, report: dict[str, Any]) -> None:
         partial.replace(directory / DESCRIPTION)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def read_weights(directory: Path, fingerprint: str) -> dict[str, npt.NDArray[Any]]:
+    """The tensors of `space.safetensors` by name, if they are those that the fingerprint is of.
+
+    Raises:
+        NotFoundError: the file is not there.
+        DataError: they are others, or cannot be read.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    base_fingerprint = read_description(directory)["base_fingerprint"]
+    try:
+        with _reading(directory), safe_open(directory / WEIGHTS, framework="numpy") as file:
+            names = list(file.keys())
+            tensors = {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, TypeError) as error:  # TypeError: numbers that numpy lacks
+        raise damaged(directory, f"{WEIGHTS} is cut off or overwritten") from error
+    if fingerprint_of(base_fingerprint, tensors) != fingerprint:
+        raise damaged(directory, "its weights are not those that its fingerprint is of")
+    return tensors
+
+
+def write_files(directory: Path, description: Mapping[str, Any], weights: bytes) -> None:
+    """Write the two files of a space; a reader never sees one half-written."""
+    directory.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(description, indent=1) + "\n"
+    for name, content in ((WEIGHTS, weights), (DESCRIPTION, text.encode())):
+        partial = directory / f".{name}.{os.getpid()}"
+        partial.write_bytes(content)
+        partial.replace(directory / name)
+
+
+def fingerprint_of(base_fingerprint: str, tensors: Mapping[str, npt.NDArray[Any]]) -> str:
+    """16 hex digits over the base and every weight; profiles and encodings carry it."""
+    digest = hashlib.sha256(base_fingerprint.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(tensor).data)
+    return digest.hexdigest()[:16]
 
 
 def damaged(directory: Path, what: str) -> DataError:
@@ -93,16 +149,20 @@ def _check_weights(directory: Path, latent_size: int) -> None:
         raise damaged(directory, f"{DESCRIPTION} and {WEIGHTS} do not fit together")
 
 
-def _fault(description: dict[str, Any]) -> str | None:
-    """The first member that is not what `Space.save` writes."""
+def check_description(description: Any) -> str | None:
+    """The first member that is not what `Space.save` writes, None where all are."""
+    if not isinstance(description, dict):
+        return "format"
     value = description.get
     bits, report, encoder = value("own_bits_per_byte"), value("report"), value("encoder")
+    rho = value("rho")
+    names = ("base", "fingerprint", "base_fingerprint")
     sizes = ("latent_size", "max_prompt_tokens", "max_response_tokens")
     sound = {
         "format": value("format") == FORMAT,
-        **{name: isinstance(value(name), str) for name in ("fingerprint", "base_fingerprint")},
+        **{name: isinstance(value(name), str) for name in names},
         **{name: _whole(value(name), 1) for name in sizes},
-        "rho": _number(value("rho")),
+        "rho": isinstance(rho, int | float) and _number(rho) and rho >= 0,
         "own_bits_per_byte": isinstance(bits, list) and len(bits) == 2 and all(map(_number, bits)),
         "encoder": isinstance(encoder, dict) and _whole(encoder.get("depth")),
         "adapter": isinstance(value("adapter"), dict),

@@ -11,10 +11,7 @@ Letters: B batch, K latent size, L layers, H key/value heads, P prefix length, E
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,10 +22,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from prefcli.errors import DataError
+from prefcli.errors import DataError, UsageError
 from prefcli.latent.adapter import Adapter, AdapterConfig
 from prefcli.latent.encoder import Encoder, EncoderConfig, encode_ids
-from prefcli.latent.files import DESCRIPTION, FORMAT, WEIGHTS, damaged, read_description
+from prefcli.latent.files import (
+    FORMAT,
+    WEIGHTS,
+    damaged,
+    fingerprint_of,
+    read_description,
+    write_files,
+)
 from prefcli.latent.lora import Lora, attach
 from prefcli.latent.round_trip import Prior
 
@@ -117,11 +121,8 @@ class Space:
 
     def fingerprint(self) -> str:
         """16 hex digits over every weight; profiles and encodings carry it."""
-        digest = hashlib.sha256(self.config.base_fingerprint.encode())
-        for name, tensor in sorted(self._tensors().items()):
-            digest.update(name.encode())
-            digest.update(tensor.numpy().tobytes())
-        return digest.hexdigest()[:16]
+        tensors = {name: tensor.numpy() for name, tensor in self._tensors().items()}
+        return fingerprint_of(self.config.base_fingerprint, tensors)
 
     def attach(self, base: Base) -> None:
         """Make ready to work with a base: on its device, and with the LoRA added to it.
@@ -137,6 +138,7 @@ class Space:
                 f"({self.config.base_fingerprint}), not on {base.source} ({found}): "
                 "choose its own base, or train a space for this one"
             )
+        self._check_sizes(base)
         self.encoder.to(base.device)
         self.adapter.to(base.device)
         if self.lora and not isinstance(self.lora, Lora):
@@ -144,6 +146,21 @@ class Space:
             self.lora = attach(base, self.config.lora_rank, depth, name=self.fingerprint())
             self.lora.load(weights)
         base.moves_with(self.lora_name)
+
+    def _check_sizes(self, base: Base) -> None:
+        adapter, encoder = self.config.adapter, self.config.encoder
+        shape = base.prefix_shape
+        if adapter.kind == "soft":
+            fits = adapter.hidden_size == base.hidden_size
+        else:
+            sizes = (adapter.layers, adapter.heads, adapter.head_dim)
+            fits = sizes == (shape.layers, shape.heads, shape.head_dim)
+        reads = encoder.hidden_size == base.hidden_size and encoder.depth <= base.layer_count
+        if not (fits and reads):
+            raise DataError(
+                f"the space's sizes are not those of base {base.source}, whose fingerprint it "
+                "has: it was changed by hand, import it again or train another"
+            )
 
     @property
     def lora_name(self) -> str | None:
@@ -208,13 +225,8 @@ class Space:
         """Write the two files; a reader never sees one half-written."""
         from safetensors.torch import save
 
-        directory.mkdir(parents=True, exist_ok=True)
         description = {"format": FORMAT, "fingerprint": self.fingerprint(), **asdict(self.config)}
-        text = json.dumps(description, indent=1) + "\n"
-        for name, content in ((WEIGHTS, save(self._tensors())), (DESCRIPTION, text.encode())):
-            partial = directory / f".{name}.{os.getpid()}"
-            partial.write_bytes(content)
-            partial.replace(directory / name)
+        write_files(directory, description, save(self._tensors()))
 
     @classmethod
     def load(cls, directory: Path) -> Space:
@@ -236,8 +248,10 @@ class Space:
             low, high = description["own_bits_per_byte"]
             description["own_bits_per_byte"] = (low, high)
             config = SpaceConfig(**description)
-            encoder, adapter = Encoder(config.encoder), Adapter(config.adapter)
-            encoder.whiten = torch.zeros(config.latent_size, config.encoder.latent_size)
+            # Without memory of their own: sizes that the weights do not have claim none.
+            with torch.device("meta"):
+                encoder, adapter = Encoder(config.encoder), Adapter(config.adapter)
+                encoder.whiten = torch.zeros(config.latent_size, config.encoder.latent_size)
             tensors = load_file(directory / WEIGHTS)
             prior = Prior(tensors.pop("reference"), tensors.pop("reference_log_var"))
             lora = {
@@ -246,8 +260,20 @@ class Space:
                 if name.startswith(LORA)
             }
             state = {name: tensor.float() for name, tensor in tensors.items()}
-            torch.nn.ModuleDict({"encoder": encoder, "adapter": adapter}).load_state_dict(state)
-        except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
+            parts = torch.nn.ModuleDict({"encoder": encoder, "adapter": adapter})
+            parts.load_state_dict(state, assign=True)
+            _check_sizes(config, prior)
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            RuntimeError,
+            ArithmeticError,  # no heads to divide the width by
+            AssertionError,  # heads that do not divide it
+            OSError,
+            SafetensorError,
+            UsageError,
+        ) as error:
             raise damaged(directory, "its sizes and weights do not fit together") from error
         space = cls(config, encoder, adapter, prior, lora or None)
         if space.fingerprint() != fingerprint:
@@ -269,3 +295,15 @@ class Space:
             "reference": self.prior.mean.cpu(),
             "reference_log_var": self.prior.log_var.cpu(),
         }
+
+
+def _check_sizes(config: SpaceConfig, prior: Prior) -> None:
+    """Refuse what no weight of encoder or adapter tells.
+
+    Raises:
+        ValueError: a size is not K, or the prior's two parts differ.
+    """
+    if config.adapter.latent_size != config.latent_size:
+        raise ValueError("the adapter takes another number of directions")
+    if not len(prior.mean) or prior.mean.shape != prior.log_var.shape:
+        raise ValueError("the prior's means and variances differ in shape")

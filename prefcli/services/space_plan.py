@@ -18,6 +18,7 @@ from typing import Any, TypedDict
 
 from prefcli.errors import DataError, PrefcliError, UsageError
 from prefcli.feedback.records import Prompt, prompt_from_json, prompt_to_json
+from prefcli.services.space_files import writing
 
 FORMAT = 1
 PLAN, LOCK = "plan.json", "lock"
@@ -178,7 +179,7 @@ def unfinished(space_directory: Path) -> Path:
 
 
 @contextmanager
-def workplace(directory: Path) -> Iterator[None]:
+def hold(directory: Path) -> Iterator[None]:
     """Make the directory of a plan, and hold it for this process alone.
 
     When the training fails or is interrupted it stays, if there is anything in it worth going on
@@ -189,21 +190,17 @@ def workplace(directory: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    try:
+    with writing(directory.parent):
         directory.parent.mkdir(mode=0o700, exist_ok=True)
         directory.mkdir(mode=0o700, exist_ok=True)
         lock = FileLock(directory / LOCK, timeout=0)
-        lock.acquire()
-    except Timeout as error:
-        raise PrefcliError(
-            f"another process is training this space (it works in {directory}): wait for it, or "
-            "choose another name"
-        ) from error
-    except OSError as error:
-        raise PrefcliError(
-            f"cannot write to {directory.parent} ({error.strerror or error}): check the "
-            "permissions and the free space, or set PREFCLI_HOME to another directory"
-        ) from error
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise PrefcliError(
+                f"another process is training this space (it works in {directory}): wait for it, "
+                "or choose another name"
+            ) from error
     try:
         yield
     finally:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Unpack
 
 from prefcli import tiny
-from prefcli.errors import NotFoundError, PrefcliError, UsageError
-from prefcli.latent.files import read_description
+from prefcli.errors import NotFoundError, UsageError
 from prefcli.services.bases import BaseReference, add_base, open_base, resolve_base
 from prefcli.services.prompts import find_prompts
+from prefcli.services.space_files import check_new, keep, workplace
 from prefcli.services.space_plan import (
     PLAN,
     Asked,
@@ -22,13 +19,13 @@ from prefcli.services.space_plan import (
     SpaceSettings,
     check_range,
     discard,
+    hold,
     option,
     unfinished,
-    workplace,
 )
 from prefcli.services.spaces import show_space
 from prefcli.store import Store
-from prefcli.store.registry import check_asked, check_name
+from prefcli.store.registry import check_asked
 
 if TYPE_CHECKING:
     from prefcli.base import Base
@@ -86,17 +83,17 @@ def train_space(
     told = progress if workers.first else None
     reference = workers.first_does(lambda: find_base(store, base, resume, told))
     name = name if name is not None else space_name(reference.name)
-    _check_new(store, name)
+    check_new(store, name)
     directory = unfinished(store.space_directory(name))
-    with workplace(directory) if workers.first else nullcontext():
+    with hold(directory) if workers.first else nullcontext():
         plan = workers.first_does(
             lambda: _plan(store, directory, name, reference, prompts, resume, restart, asked)
         )
         space = _train(store, plan, directory, workers, told)
         if space is None:
             return None
-        with _workplace(store.space_directory(name)) as scratch:
-            _keep(store, space, name, plan.base, scratch)
+        with workplace(directory.parent) as scratch:
+            keep(store, space, name, plan.base, scratch)
         discard(directory)
     if store.setting("space") is None and store.setting("base") == plan.base:
         store.set_settings(space=name)
@@ -226,54 +223,3 @@ def _train(
         workers=workers,
         progress=progress,
     )
-
-
-def _check_new(store: Store, name: str) -> None:
-    """Refuse a name that is none, or taken; some file systems do not tell `A` from `a`."""
-    check_name(name, "space")
-    taken = [tiny.NAME, *(row.name for row in store.spaces())]
-    there = next((other for other in taken if other.casefold() == name.casefold()), None)
-    if there is not None:
-        raise UsageError(f"a space {there!r} exists already: choose another name")
-
-
-@contextmanager
-def _workplace(directory: Path) -> Iterator[Path]:
-    """A directory beside a space's own to write it in; gone at the end, with all that is left.
-
-    Made before the training, so that a home that cannot be written to is told at once. What a
-    killed process leaves of it is in nobody's way: no space can have such a name.
-    """
-    spaces = directory.parent
-    with _writing(spaces):
-        spaces.mkdir(mode=0o700, exist_ok=True)
-        workplace = TemporaryDirectory(prefix=".training-", dir=spaces, ignore_cleanup_errors=True)
-    with workplace as path:
-        yield Path(path)
-
-
-def _keep(store: Store, space: Space, name: str, base: str, workplace: Path) -> None:
-    """Save a space under its name: files and row appear together, and only if the name is free."""
-    directory, written = store.space_directory(name), workplace / "space"
-
-    def place() -> None:
-        # Files without a row: a process was killed between putting them there and the commit.
-        if os.path.lexists(directory):
-            directory.rename(workplace / "orphan")
-        written.rename(directory)
-
-    with _writing(directory):
-        space.save(written)
-        read_description(written)  # what nobody could open must not take the name
-        store.add_space(name, base, space.fingerprint(), {}, place)
-
-
-@contextmanager
-def _writing(directory: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise PrefcliError(
-            f"cannot write to {directory} ({error.strerror or error}): check the permissions and "
-            "the free space, or set PREFCLI_HOME to another directory"
-        ) from error

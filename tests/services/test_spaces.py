@@ -22,7 +22,7 @@ from prefcli.base import Base
 from prefcli.errors import DataError, NotFoundError, PrefcliError, UsageError
 from prefcli.feedback.records import Message, text_prompt
 from prefcli.latent.space import Space
-from prefcli.services import space_training, spaces
+from prefcli.services import space_files, space_training, spaces
 from prefcli.services.prompts import read_prompts
 from prefcli.store import Store
 from tests.random_spaces import random_space
@@ -179,18 +179,46 @@ def test_what_a_killed_training_leaves_is_in_nobodys_way(
 ) -> None:
     script = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from prefcli.services import space_training\n"
-        "with space_training._workplace(Path(sys.argv[1])) as workplace:\n"
+        "from prefcli.services import space_files\n"
+        "with space_files.workplace(Path(sys.argv[1])) as workplace:\n"
         "    (workplace / 'half').touch(); os.kill(os.getpid(), signal.SIGTERM)"
     )
     directory = store.space_directory("mine")
-    killed = subprocess.run([sys.executable, "-c", script, str(directory)], check=False)
+    killed = subprocess.run([sys.executable, "-c", script, str(directory.parent)], check=False)
     assert killed.returncode == -signal.SIGTERM
+    assert len(left(store)) == 1
     directory.mkdir()  # or killed later, between putting the files there and the commit
     (directory / "space.json").write_text("{}")
     assert states(store) == {"tiny": "ok"}
     space_training.train_space(store, name="mine", prompts=prompts)
     assert states(store) == {"tiny": "ok", "mine": "ok"}
+    assert left(store) == ["mine"]
+
+
+def test_a_workplace_is_not_swept_while_its_process_lives(
+    store: Store, prompts: str, training: list[Any]
+) -> None:
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from prefcli.services import space_files\n"
+        "with space_files.workplace(Path(sys.argv[1])) as workplace:\n"
+        "    print(workplace, flush=True); sys.stdin.read()"
+    )
+    spaces_directory = store.home / "spaces"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(spaces_directory)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        theirs = Path(other.stdout.readline().strip())
+        space_training.train_space(store, name="mine", prompts=prompts)
+        assert theirs.is_dir()
+        other.kill()
+    assert theirs.is_dir()
+    assert space_files.sweep(spaces_directory) == 1
+    assert left(store) == ["mine"]
 
 
 # -- files that are no good ---------------------------------------------------------------------
