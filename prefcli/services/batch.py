@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from prefcli.errors import DataError, PrefcliError, UsageError
+from prefcli.errors import DataError, NotFoundError, PrefcliError, UsageError
 from prefcli.feedback import fields
 from prefcli.services.generate import (
     MAX_NEW_TOKENS,
@@ -93,7 +93,7 @@ def _answered(
             yield record
             continue
         response, told = next(answers), next(warnings)
-        if isinstance(response, DataError):
+        if isinstance(response, PrefcliError):
             yield _failed(record, number, response)
             continue
         if log:
@@ -109,13 +109,13 @@ def _answered(
         }
 
 
-def _answers(generator: Generator, jobs: Sequence[Job]) -> list[str | DataError]:
+def _answers(generator: Generator, jobs: Sequence[Job]) -> list[str | DataError | NotFoundError]:
     """Each answer, or why there is none: a job that fails does not take the others with it."""
     if jobs:
         generator.base()  # one that cannot be loaded is no fault of a record
     try:
         return list(generator.answer(jobs))
-    except DataError as error:
+    except (DataError, NotFoundError) as error:  # the latter: a space that is gone by now
         if len(jobs) == 1:
             return [error]
     return [answer for job in jobs for answer in _answers(generator, [job])]

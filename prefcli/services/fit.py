@@ -7,7 +7,7 @@ here imports torch.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,12 @@ from prefcli.errors import NotFoundError
 from prefcli.feedback.records import Feedback, Prompt, encoding_key
 from prefcli.profile import Profile
 from prefcli.services.bases import open_base, resolve_base
-from prefcli.services.spaces import SpaceReference, open_space, resolve_space
+from prefcli.services.spaces import (
+    SpaceReference,
+    open_space,
+    reference_encodings,
+    resolve_space,
+)
 from prefcli.services.training_rows import training_rows
 from prefcli.solvers.bradley_terry import fit_reward
 from prefcli.solvers.validation import heldout_accuracy, train_accuracy
@@ -99,6 +104,21 @@ def fit_all(
     users = store.users()
     if not users:
         raise NotFoundError("no feedback yet: `prefcli ingest FILE --user NAME` first")
+    yield from fit_users(store, users, space=space, progress=progress)
+
+
+def fit_users(
+    store: Store,
+    users: Iterable[str],
+    *,
+    space: str | None = None,
+    progress: Progress | None = None,
+) -> Iterator[FitReport]:
+    """Fit these users, one after the other; the base is loaded as in `fit_all`.
+
+    Raises:
+        NotFoundError: one has no feedback, or there is no such space.
+    """
     fitter = _Fitter(store, resolve_space(store, space), progress)
     for user in users:
         yield fitter.fit(user)
@@ -210,11 +230,7 @@ class _Fitter:
 
     def _reference_encodings(self) -> FloatArray:
         if self._background is None:
-            from safetensors import safe_open
-
-            path = self.reference.directory / "space.safetensors"
-            with safe_open(path, framework="numpy") as tensors:
-                self._background = tensors.get_tensor("reference").astype(np.float64)
+            self._background = reference_encodings(self.reference)
         return self._background
 
     def _warnings(

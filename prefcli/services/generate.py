@@ -184,6 +184,7 @@ class Generator:
         Raises:
             NotFoundError: no such profile, or its space is not here.
             UsageError: it belongs to another base.
+            DataError: it is damaged, or no profile of that space.
         """
         if name is None:
             return None
@@ -195,7 +196,14 @@ class Generator:
                     f"profile {name} belongs to base {space.base}, this run uses "
                     f"{self.reference.name}: fit the user in a space of that base"
                 )
-            z = open_profile(stored).latent(self.settings.strength)
+            learned = open_profile(stored)
+            size = space.description["latent_size"]
+            if len(learned.reward.weight) != size:
+                raise DataError(
+                    f"profile {name} has {len(learned.reward.weight)} directions, its space "
+                    f"{space.name} has {size}: fit the user again"
+                )
+            z = learned.latent(self.settings.strength)
             self._profiles[name] = Chosen(stored.user, stored.version, z, stored.space)
         return self._profiles[name]
 

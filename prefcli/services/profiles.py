@@ -71,12 +71,20 @@ def open_profile(stored: StoredProfile) -> Profile:
     """The profile that a row of the catalog holds.
 
     Raises:
-        DataError: it is damaged; the message says whose it is.
+        DataError: it is damaged, or of another space than its row says; the message says whose
+            it is.
     """
+    name = f"profile {stored.user}@{stored.version}"
     try:
-        return Profile.from_bytes(stored.artifact)
+        profile = Profile.from_bytes(stored.artifact)
     except DataError as error:
-        raise DataError(f"profile {stored.user}@{stored.version}: {error.message}") from error
+        raise DataError(f"{name}: {error.message}") from error
+    if profile.space != stored.space:
+        raise DataError(
+            f"{name}: what was learned in space {profile.space} is kept as of {stored.space}, "
+            "fit the user again"
+        )
+    return profile
 
 
 def _hint(store: Store, user: str) -> str:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from prefcli import tiny
 from prefcli.errors import DataError, NotFoundError
@@ -71,7 +76,7 @@ def show_space(store: Store, name: str | None = None, *, plot: str | None = None
     if plot is not None:
         from prefcli.plots import plot_space
 
-        plot_space(reference.description, _reference_means(reference), plot, reference.name)
+        plot_space(reference.description, reference_encodings(reference), plot, reference.name)
     return {
         **reference.as_dict(space_in_use(store)),
         "directory": str(reference.directory),
@@ -121,43 +126,70 @@ def space_of(store: Store, fingerprint: str) -> SpaceReference:
         NotFoundError: it is not here, or has lost its files.
         DataError: its files are damaged.
     """
-    if (embedded := _embedded()).fingerprint == fingerprint:
-        return embedded
-    fault = None
     # One training done twice, under two names, gives one fingerprint: either will do.
+    for found in spaces_like(store, fingerprint):
+        return found
     for row in _rows(store):
         if row.fingerprint == fingerprint:
-            try:
-                return _reference(store, row)
-            except (NotFoundError, DataError) as error:
-                fault = fault or error
-    if fault:
-        raise fault
+            _reference(store, row)  # which tells what is wrong with it
     raise NotFoundError(
-        f"the space {fingerprint} of this profile is not here: fit the user again in one of "
-        "`prefcli space list`"
+        f"the space {fingerprint} of this profile is not here: import it with `prefcli space "
+        "import`, or fit the user again in one of `prefcli space list`"
     )
 
 
+def spaces_like(store: Store, fingerprint: str) -> Iterator[SpaceReference]:
+    """The sound spaces with these weights, the embedded one first."""
+    if (embedded := _embedded()).fingerprint == fingerprint:
+        yield embedded
+    for row in _rows(store):
+        if row.fingerprint == fingerprint:
+            with suppress(NotFoundError, DataError):
+                yield _reference(store, row)
+
+
 def open_space(reference: SpaceReference) -> Space:
-    """Load a space's weights."""
+    """Load a space's weights.
+
+    Raises:
+        NotFoundError: it has lost its files.
+        DataError: they are damaged, or those of another space since `reference` was found.
+    """
     from prefcli.latent.space import Space
 
-    return Space.load(reference.directory)
+    space = Space.load(reference.directory)
+    if space.fingerprint() != reference.fingerprint:
+        raise _exchanged(reference)
+    return space
 
 
-def _reference_means(reference: SpaceReference) -> npt.NDArray[np.float32]:
-    """The stored prior's means (R, K), read without torch."""
-    from safetensors import safe_open
+def reference_encodings(reference: SpaceReference) -> npt.NDArray[np.float64]:
+    """Where the base's own answers lie in a space, (R, K), without loading it.
 
-    with safe_open(reference.directory / WEIGHTS, framework="numpy") as tensors:
-        found: npt.NDArray[np.float32] = tensors.get_tensor("reference")
+    Raises:
+        As `open_space`.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = reference.directory / WEIGHTS
+    # In this order: files that are exchanged in between are told, too.
+    try:
+        with safe_open(path, framework="numpy") as tensors:
+            found: npt.NDArray[np.float64] = tensors.get_tensor("reference").astype(np.float64)
+    except (OSError, SafetensorError):
+        found = np.empty((0, 0))
+    if read_description(reference.directory)["fingerprint"] != reference.fingerprint:
+        raise _exchanged(reference)
     return found
 
 
 def _rows(store: Store) -> list[SpaceRow]:
     """Every space as the catalog has it, whatever became of its files; not the embedded one."""
     return [row for row in store.spaces() if row.name != tiny.NAME]
+
+
+def _exchanged(reference: SpaceReference) -> DataError:
+    return DataError(f"space {reference.name!r} became another one meanwhile: run this again")
 
 
 def _embedded() -> SpaceReference:
