@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from prefcli import table
 from prefcli.bar import Bar
-from prefcli.errors import PrefcliError
+from prefcli.errors import PrefcliError, UsageError
 from prefcli.table import Column
 
 if TYPE_CHECKING:
@@ -70,6 +70,18 @@ class Output:
     def piece(self, text: str) -> None:
         """Print part of a result at once, as it is; in a terminal without control characters."""
         self._result(_CONTROL.sub("", text) if self.interactive else text)
+
+    def binary(self, content: bytes) -> None:
+        """Print a result that is no text.
+
+        Raises:
+            UsageError: a terminal would show it.
+        """
+        if self.interactive:
+            raise UsageError("no terminal can show such bytes: name a file, or send them to one")
+        stream = getattr(self._stdout, "buffer", None)
+        assert stream is not None
+        self._write(stream, content)
 
     def json(self, value: Any) -> None:
         """Print one JSON object over several lines."""
@@ -198,9 +210,12 @@ class Output:
     def _result(self, text: str) -> None:
         if self.interactive:
             self.progress.stop()
+        self._write(self._stdout, text)
+
+    def _write(self, stream: Any, content: str | bytes) -> None:
         try:
-            self._stdout.write(text)
-            self._stdout.flush()
+            stream.write(content)
+            stream.flush()
         except BrokenPipeError:
             self.progress.stop()
             _discard(self._stdout)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from prefcli import __version__
-from prefcli.cli import base, demo, feedback, fit, generate, ingest, path, profile, space
+from prefcli.cli import base, demo, feedback, fit, generate, ingest, path, profile, refit, space
 from prefcli.cli.boundary import CommandLine
 from prefcli.cli.options import examples
 from prefcli.output import Output
@@ -49,6 +49,7 @@ def root(
 
 app.add_typer(ingest.commands)
 app.add_typer(fit.commands)
+app.add_typer(refit.commands)
 app.add_typer(generate.commands)
 app.add_typer(profile.commands, name="profile")
 app.add_typer(feedback.commands, name="feedback")

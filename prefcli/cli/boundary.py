@@ -48,8 +48,10 @@ class Command(TyperCommand):
         rest = super().parse_args(ctx, args)
         for parameter in self.params:
             value = ctx.params.get(parameter.name)
-            if isinstance(value, str) and parameter.metavar not in ANY_BYTES:
-                _check_utf8(value, ctx, parameter)
+            values = value if isinstance(value, list | tuple) else (value,)
+            for each in values if parameter.metavar not in ANY_BYTES else ():
+                if isinstance(each, str):
+                    _check_utf8(each, ctx, parameter)
         return rest
 
 

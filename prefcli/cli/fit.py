@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +11,9 @@ from prefcli.cli import completion, words
 from prefcli.cli.options import Json, JsonLines, Space, command_group, examples
 from prefcli.errors import UsageError
 from prefcli.output import Column, Output
+
+if TYPE_CHECKING:
+    from prefcli.services.fit import FitReport
 
 commands = command_group()
 
@@ -68,18 +72,25 @@ def fit(
             reports = iter([service.fit(store, user, space=space, progress=output.progress)])
         else:
             reports = service.fit_all(store, space=space, progress=output.progress)
-        rows: list[dict[str, Any]] = []
-        for report in reports:
-            row = report.as_dict()
-            for warning in report.warnings:
-                output.warning(f"{row['user']}: {warning}")
-            if as_json:
-                output.json(row)
-            elif as_jsonl:
-                output.jsonl(row)
-            else:
-                rows.append(row)
-        if rows:
-            output.table(COLUMNS, rows)
-        if len(rows) == 1:
+        rows = print_reports(output, reports, as_json, as_jsonl)
+        if len(rows) == 1 and not (as_json or as_jsonl):
             output.hint(f"Next: prefcli generate --profile {rows[0]['user']} 'How do I cook rice?'")
+
+
+def print_reports(
+    output: Output, reports: Iterable[FitReport], as_json: bool, as_jsonl: bool
+) -> list[dict[str, Any]]:
+    """Print what each fit did, as JSON at once or as a table at the end, and return it."""
+    rows: list[dict[str, Any]] = []
+    for report in reports:
+        row = report.as_dict()
+        for warning in report.warnings:
+            output.warning(f"{row['user']}: {warning}")
+        if as_json:
+            output.json(row)
+        elif as_jsonl:
+            output.jsonl(row)
+        rows.append(row)
+    if rows and not (as_json or as_jsonl):
+        output.table(COLUMNS, rows)
+    return rows

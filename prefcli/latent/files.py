@@ -34,7 +34,7 @@ SETTINGS = (
     "rho",
     "lora_rank",
 )
-REMEDY = "restore that directory, or train the space again under another name"
+REMEDY = "restore that directory, or `prefcli space remove` it and import or train the space again"
 
 
 def read_description(directory: Path) -> dict[str, Any]:

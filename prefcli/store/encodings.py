@@ -42,6 +42,15 @@ class EncodingTable:
                 found[key] = Encoding(mean, log_var, bits_per_byte, bool(truncated))
         return found
 
+    def count_encodings(self, space: str) -> int:
+        """How many encodings there are of a space, by its fingerprint."""
+        row = self._catalog.row(
+            "SELECT count(*) FROM encodings JOIN encoded_spaces ON encoded_spaces.id = space "
+            "WHERE fingerprint = ?",
+            (space,),
+        )
+        return 0 if row is None else int(row[0])
+
     def add_encodings(self, space: str, rows: Mapping[bytes, Encoding]) -> None:
         """Keep encodings, in one transaction; one that is there already stays as it is.
 

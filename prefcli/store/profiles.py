@@ -124,3 +124,8 @@ class ProfileTable:
             ProfileRow(name, version, space, json.loads(summary), size, created)
             for name, version, space, summary, size, created in rows
         ]
+
+    def count_profiles(self, space: str) -> int:
+        """How many profiles, every version of every user's, are of a space, by its fingerprint."""
+        row = self._catalog.row("SELECT count(*) FROM profiles WHERE space = ?", (space,))
+        return 0 if row is None else int(row[0])

@@ -83,6 +83,7 @@ class Registry:
         fingerprint: str,
         details: Mapping[str, Any],
         place: Callable[[], object] | None = None,
+        restore: bool = False,
     ) -> SpaceRow:
         """Register a space, or refresh it: the same name, base and fingerprint replace `details`.
 
@@ -95,6 +96,7 @@ class Registry:
             details: Anything else; must be JSON.
             place: Puts the files of a new space into its directory. Called while the name is
                 this process's alone and not yet anybody's; what it raises undoes the rest.
+            restore: Call `place` for a space that is here already, too: its files are no good.
 
         Raises:
             UsageError: the name belongs to another space, or is no name.
@@ -108,7 +110,7 @@ class Registry:
                     f"space {name!r} exists already (base {there.base!r}), choose another name "
                     "with --name"
                 )
-            if there is None and place is not None:
+            if place is not None and (there is None or restore):
                 place()
             created = there.created if there is not None else now()
             catalog.execute(
@@ -128,6 +130,54 @@ class Registry:
         """All trained spaces, the oldest first."""
         rows = self._catalog.rows(f"SELECT {_SPACE_COLUMNS} FROM spaces ORDER BY created, name")
         return [_space(*row) for row in rows]
+
+    def remove_space(
+        self,
+        name: str,
+        fingerprint: str,
+        *,
+        use: str | None,
+        encodings: bool,
+        take: Callable[[], object],
+    ) -> int | None:
+        """Take a space out of the catalog.
+
+        Profiles stay: they are what was learned from what people said, and work again once the
+        same space is back.
+
+        Args:
+            name: Which space.
+            fingerprint: What it was when somebody looked; if it is another by now, nothing is done.
+            use: Of the spaces here, the one to use instead if this one is in use; None for the
+                built-in one.
+            encodings: Whether the encodings of its fingerprint go, too.
+            take: Takes the files away. Called last while nobody else can write; what it raises
+                undoes the rest.
+
+        Returns:
+            How many encodings went with it, None if the space is not there.
+        """
+        catalog = self._catalog
+        with catalog.transaction():
+            there = self.space(name)
+            if there is None or there.fingerprint != fingerprint:
+                return None
+            catalog.execute("DELETE FROM spaces WHERE name = ?", (name,))
+            gone = 0
+            if encodings:
+                gone = catalog.execute(
+                    "DELETE FROM encodings WHERE space IN "
+                    "(SELECT id FROM encoded_spaces WHERE fingerprint = ?)",
+                    (fingerprint,),
+                ).rowcount
+            if use is None:
+                catalog.execute("DELETE FROM settings WHERE key = 'space' AND value = ?", (name,))
+            else:
+                catalog.execute(
+                    "UPDATE settings SET value = ? WHERE key = 'space' AND value = ?", (use, name)
+                )
+            take()
+        return gone
 
     def setting(self, key: str) -> str | None:
         """A setting's value (`base`, `space`: the names in use), None where it was never set."""

@@ -59,6 +59,12 @@ def filled(run: Run, home: Path, feedback_file: Path) -> Path:
         (["base", "use", ""], ["mine", "tiny"]),
         (["fit", "--space", "e"], ["everyday"]),
         (["space", "use", ""], ["everyday", "tiny"]),
+        (["space", "export", "e"], ["everyday"]),
+        (["space", "remove", ""], ["everyday", "tiny"]),
+        (["space", "push", "t"], ["tiny"]),
+        (["space", "import", "file", "--base", "m"], ["mine"]),
+        (["refit", "--space", "e"], ["everyday"]),
+        (["refit", "--user", "b"], ["bob"]),
         (["sp"], ["space"]),
     ],
 )

@@ -279,7 +279,8 @@ def test_a_space_without_good_files_is_told_and_harms_no_other(
         message = caught.value.message
         assert str(store.space_directory("bad")) in message
         assert message.endswith(
-            "restore that directory, or train the space again under another name"
+            "restore that directory, or `prefcli space remove` it and import or train the space "
+            "again"
         )
     for name in ("tiny", "good"):
         found = spaces.resolve_space(store, name)

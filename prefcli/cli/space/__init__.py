@@ -3,6 +3,8 @@
 from prefcli.cli.space import train  # noqa: F401 isort: skip
 from prefcli.cli.space import eval  # noqa: A004, F401 isort: skip
 from prefcli.cli.space import catalog  # noqa: F401 isort: skip
+from prefcli.cli.space import portable  # noqa: F401 isort: skip
+from prefcli.cli.space import hub  # noqa: F401 isort: skip
 from prefcli.cli.space.group import commands
 
 __all__ = ["commands"]
