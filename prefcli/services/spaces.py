@@ -176,8 +176,9 @@ def reference_encodings(reference: SpaceReference) -> npt.NDArray[np.float64]:
     try:
         with safe_open(path, framework="numpy") as tensors:
             found: npt.NDArray[np.float64] = tensors.get_tensor("reference").astype(np.float64)
-    except (OSError, SafetensorError):
-        found = np.empty((0, 0))
+    except (OSError, SafetensorError) as error:
+        read_description(reference.directory)  # which tells what is wrong
+        raise damaged(reference.directory, f"{WEIGHTS} cannot be read") from error
     if read_description(reference.directory)["fingerprint"] != reference.fingerprint:
         raise _exchanged(reference)
     return found
