@@ -38,9 +38,10 @@ types:
 docs:
     {{bin}}/python docs/reference.py
 
-# Measure start-up, then what profiles do to answers
+# Measure start-up, reading feedback, then what profiles do to answers
 bench:
     {{bin}}/python -m benchmarks.startup
+    {{bin}}/python -m benchmarks.ingest
     {{bin}}/python -m benchmarks.styles
 
 # Build the wheel and the source archive into dist/

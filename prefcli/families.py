@@ -163,7 +163,8 @@ def layer_stack(model: nn.Module, count: int) -> nn.ModuleList:
     Raises:
         PrefcliError: no list has `count` layers.
     """
-    decoder: nn.Module = model.get_decoder() if hasattr(model, "get_decoder") else model
+    find: Any = getattr(model, "get_decoder", None)
+    decoder: nn.Module = find() if find else model
     for module in decoder.modules():
         if isinstance(module, nn.ModuleList) and len(module) == count:
             return module

@@ -54,7 +54,7 @@ def check_plot(path: str) -> None:
 
 def plot_space(
     description: Mapping[str, Any],
-    prior_mean: npt.NDArray[np.float32],
+    prior_mean: npt.NDArray[np.floating[Any]],
     path: str | Path,
     name: str = "",
 ) -> None:
@@ -184,7 +184,7 @@ def _consistency(axes: Any, report: Mapping[str, Any]) -> None:
     axes.set_ylabel("round-trip correlation")
 
 
-def _view(axes: Any, report: Mapping[str, Any], means: npt.NDArray[np.float32]) -> None:
+def _view(axes: Any, report: Mapping[str, Any], means: npt.NDArray[np.floating[Any]]) -> None:
     """The reference answers on the two most faithful directions, and what lies at their ends."""
     axes.set_title("The base's answers, on the two most faithful directions")
     values = report.get("consistency", [])

@@ -18,18 +18,23 @@ commands = command_group()
 @commands.command(
     cls=Command,
     help="Read feedback files into the catalog.\n\n"
-    "JSON lines, JSON and CSV, plain or gzipped; the layout is recognised. Reading a file twice "
-    "adds nothing, and so does a file with a bad row, unless you --skip-bad rows.",
+    "JSON, JSON lines, CSV, Parquet, Arrow and Excel; plain, compressed or in archives; a "
+    "directory, or a pattern in quotes, stands for the files in it. What a file is, and its "
+    "layout, is recognised. Reading a file twice adds nothing, and so does a file with a bad row, "
+    "unless you --skip-bad rows.",
     short_help="Read feedback files into the catalog.",
     epilog=examples(
         "prefcli ingest feedback.jsonl --user alice",
         "prefcli ingest ratings.csv.gz --user-field annotator",
         r"prefcli ingest votes-*.jsonl --user-pattern 'votes-(?P<user>[^.]+)\.jsonl'",
+        "prefcli ingest 'logs/**/*.jsonl' answers.zip --user alice",
         "cat feedback.jsonl | prefcli ingest - --user alice",
     ),
 )
 def ingest(
-    files: Annotated[list[str], typer.Argument(metavar="FILES...", help="Files; - is stdin.")],
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILES...", help="Files or directories; - is stdin.")
+    ],
     user: Annotated[
         str | None,
         typer.Option(

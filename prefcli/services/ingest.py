@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from prefcli.errors import DataError, PrefcliError, UsageError
-from prefcli.feedback.containers import Row, read_rows, source_name
+from prefcli.feedback.containers import Row, expand, read_files
 from prefcli.feedback.formats import Format, by_name, detect
 from prefcli.feedback.records import Feedback
 from prefcli.progress import Progress
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _VOTERS = 32  # rows that decide on a file's format
 _PROGRESS_EVERY = 500
 _SPOOL_BYTES = 1 << 20
+_MOST_FAULTS = 100_000  # that are listed: a file of gigabytes may be bad from end to end
 
 Entry = tuple[Feedback, str, int]
 
@@ -87,7 +88,8 @@ def ingest(
 
     Args:
         store: The open catalog.
-        sources: Paths, or `-` for standard input; they enter together or not at all.
+        sources: Paths, directories, patterns like `logs/*.jsonl`, or `-` for standard input;
+            they enter together or not at all.
         user: Whose judgements they are.
         user_field: The field of each row that says whose it is (instead of `user`).
         user_pattern: A regular expression whose group `user` is searched for in each file's name
@@ -104,6 +106,8 @@ def ingest(
         NotFoundError: a file does not exist.
         DataError: a file cannot be read, has no known format, or has bad rows (one detail each).
     """
+    notes: list[str] = []
+    sources = expand(sources, notes.append)
     _check_arguments(sources, skip_bad, rejects)
     users = Users(user, user_field, user_pattern, map_user or {})
     if pseudonymize:
@@ -111,6 +115,7 @@ def ingest(
     chosen = None if format is None else by_name(format)
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
         flow = _Flow(sources, users, chosen, skip_bad, rejects, spool, progress)
+        flow.notes.extend(notes)
         inserted, duplicates = store.add_feedback(flow.entries(), flow.details)
     report = flow.report
     report.inserted, report.duplicates = inserted, duplicates
@@ -149,6 +154,7 @@ class _Flow:
     seen: set[str] = field(default_factory=set)
     names: dict[str, None] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    bad: int = 0
     notes: list[str] = field(default_factory=list)
     empty: int = 0
     first_empty: str = ""
@@ -159,9 +165,11 @@ class _Flow:
         for source in self.sources:
             yield from self._of_source(source)
         self._tell(last=True)
-        if self.faults and not self.skip_bad:
+        if self.bad and not self.skip_bad:
+            if self.bad > len(self.faults):
+                self.faults.append(f"... and {self.bad - len(self.faults)} more")
             raise DataError(
-                f"{len(self.faults)} of {self.report.read} rows are bad and nothing was added; "
+                f"{self.bad} of {self.report.read} rows are bad and nothing was added; "
                 "mend them, or keep the good rows with --skip-bad",
                 self.faults,
             )
@@ -195,16 +203,19 @@ class _Flow:
         return said
 
     def _of_source(self, source: str) -> Iterator[Entry]:
-        name = source_name(source)
-        with closing(read_rows(source)) as rows:
-            for row in rows:
-                if row.value is None:
-                    yield from self._of_row(row, None, name)
-                    continue
-                early = [row, *itertools.islice(rows, _VOTERS - 1)]
-                found = self._format_of(early, name)
-                for following in itertools.chain(early, rows):
-                    yield from self._of_row(following, found, name)
+        with closing(read_files(source, self.notes.append)) as files:
+            for name, rows in files:
+                yield from self._of_file(name, rows)
+
+    def _of_file(self, name: str, rows: Iterator[Row]) -> Iterator[Entry]:
+        for row in rows:
+            if row.value is None:
+                yield from self._of_row(row, None, name)
+                continue
+            early = [row, *itertools.islice(rows, _VOTERS - 1)]
+            found = self._format_of(early, name)
+            for following in itertools.chain(early, rows):
+                yield from self._of_row(following, found, name)
 
     def _format_of(self, early: Sequence[Row], name: str) -> Format:
         found = self.format
@@ -256,7 +267,9 @@ class _Flow:
 
     def _reject(self, row: Row, fault: str) -> None:
         if not self.skip_bad:
-            self.faults.append(fault)
+            self.bad += 1
+            if self.bad <= _MOST_FAULTS:
+                self.faults.append(fault)
             return
         self.report.rejected += 1
         if self.rejects is None:

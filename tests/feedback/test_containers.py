@@ -174,11 +174,11 @@ def test_bad_csv_rows_are_named() -> None:
     ]
 
 
-def test_bytes_that_are_not_utf8_are_one_problem_and_survive() -> None:
+def test_damage_in_utf8_is_one_problem_and_survives() -> None:
     for text in (
-        b'{"a": 1}\n{"a": "\xe9"}\n',
-        b'[{"a": 1},\n{"a": "\xe9"}]',
-        b"a,b\n1,2\n\xe9,3\n",
+        b'{"a": "\xc3\xa9"}\n{"a": "\xe9"}\n',
+        b'[{"a": "\xc3\xa9"},\n{"a": "\xe9"}]',
+        b"a,b\n\xc3\xa9,2\n\xe9,3\n",
     ):
         rows = rows_of(text)
         ((line, problem),) = problems(rows)
@@ -208,9 +208,10 @@ def test_a_file_without_rows_is_an_error(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        (b"PAR1xxxx", "Parquet"),
-        (b"PK\x03\x04xxx", "zip"),
-        ("{}".encode("utf-16"), "UTF-16"),
+        (b"PAR1xxxx", "parquet data is cut off or damaged"),
+        (b"PK\x03\x04xxx", "zip data is cut off or damaged"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"SQLite format 3\0", "an SQLite database"),
         (b'{"a": "\x00\x01"}', "binary"),
         (b"Once upon a time\nthere was", "begins 'Once upon a time'"),
         (b"a,a\n1,2\n", "'a' occurs twice"),

@@ -4,10 +4,12 @@ import csv
 import gzip
 import io
 import json
+import os
 import re
 import shlex
 import sqlite3
 import stat
+import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -253,6 +255,50 @@ def test_an_ingest_is_noted_with_its_sources_and_counts(store: Store, tmp_path: 
     assert second[:5] == (2, None, None, 0, 2)
 
 
+def test_a_directory_a_pattern_and_an_archive_enter_together(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    write(tmp_path / "logs" / "a.jsonl", [pair(1)])
+    write(tmp_path / "logs" / "b.jsonl", [pair(2)])
+    (tmp_path / "logs" / "notes.md").write_text("x")
+    archive = tmp_path / "all.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("thumbs.json", json.dumps([THUMB]))
+        file.writestr("pairs.jsonl", json.dumps(pair(3)) + "\n")
+    pattern = str(tmp_path / "*" / "a.*")
+    report = ingest(store, [pattern, str(tmp_path / "logs"), str(archive)], user="alice")
+    assert (report.read, report.inserted) == (4, 4)
+    assert report.formats == ["trl-preference", "trl-unpaired"]
+    assert report.warnings == [
+        f"{tmp_path}/logs: 1 file is no feedback by name and not read: notes.md"
+    ]
+    assert [(row.source, row.line) for row in store.feedback()][2:] == [
+        (f"{archive}/thumbs.json", 1),
+        (f"{archive}/pairs.jsonl", 1),
+    ]
+
+
+def test_a_file_in_windows_1252_gives_the_same_judgements_as_in_utf8(
+    store: Store, tmp_path: Path
+) -> None:
+    rows = [pair(number, chosen="Caf\u00e9 \u2014 d\u00e9j\u00e0 vu") for number in range(40)]
+    path = tmp_path / "old.jsonl"
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    path.write_bytes(text.encode("cp1252"))
+    report = ingest(store, [str(path)], user="alice")
+    assert report.warnings == [f"{path} is not UTF-8: read as Windows-1252 (cp1252)"]
+    assert ingest(store, [write(tmp_path / "new.jsonl", rows)], user="alice").duplicates == 40
+
+
+def test_packed_data_that_is_cut_adds_nothing(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl.gz"
+    lines = (json.dumps(pair(number, chosen=os.urandom(30).hex())) for number in range(20_000))
+    data = gzip.compress("\n".join(lines).encode())
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(DataError, match=r"after line \d+ \(\d+ rows read\)"):
+        ingest(store, [str(path)], user="alice", skip_bad=True)
+    assert stored(store) == []
+
+
 # Bad rows ----------------------------------------------------------------------------------------
 
 
@@ -318,7 +364,7 @@ def test_a_named_format_is_not_looked_for(store: Store, tmp_path: Path) -> None:
 def test_skip_bad_keeps_the_good_rows_and_saves_the_others_as_they_came(
     store: Store, tmp_path: Path
 ) -> None:
-    bad = [b'{"prompt": "a",\t"chosen": 1}\r\n', b"\xff\xfe{\n", b"{oops"]
+    bad = [b'{"prompt": "a",\t"chosen": 1}\r\n', b"\x81{\n", b"{oops"]
     good = [json.dumps(pair(number)).encode() + b"\n" for number in range(2)]
     path = tmp_path / "x.jsonl"
     path.write_bytes(good[0] + bad[0] + bad[1] + good[1] + bad[2])
