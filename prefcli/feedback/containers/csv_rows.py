@@ -37,7 +37,7 @@ def delimiter_of(name: str, start: list[str]) -> str | None:
     best = max(DELIMITERS, key=lambda mark: len(found[mark]))
     if _NAMED.search(name):
         return best
-    if len(start) > 1 and start[1].lstrip().startswith("{"):
+    if len(start) > 1 and start[1].lstrip(" ").startswith("{"):
         return None
     names = found[best]
     return best if len(names) > 1 and all(_NAME.match(one.strip()) for one in names) else None

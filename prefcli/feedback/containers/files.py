@@ -173,7 +173,7 @@ def _text_rows(text: Text, head: bytes) -> Iterator[Row]:
     if delimiter is not None:
         return csv_rows(text, delimiter)
     named = any(part in text.name.lower() for part in _JSON_NAMES)
-    if named or (len(start) > 1 and start[1].lstrip().startswith("{")):
+    if named or (len(start) > 1 and start[1].lstrip(" ").startswith("{")):
         return json_rows.line_rows(text)
     raise DataError(
         f"{text.name}: expected JSONL, JSON or CSV with a header row, "
