@@ -46,8 +46,7 @@ if TYPE_CHECKING:
     from prefcli.latent.responses import Group
     from prefcli.progress import Progress
 
-# Normalisation magnifies the encoder's steps: it moves slowly enough for the adapter to follow.
-ENCODER_PACE, LORA_PACE = 0.25, 0.1
+LORA_PACE = 0.1
 # A checkpoint is written so often, but at most a twentieth of the time goes into it.
 CHECKPOINT_SECONDS, CHECKPOINT_SHARE = 10.0, 20.0
 # The base reads so many tokens at once: a large vocabulary's logits take a gigabyte for 2,000.
@@ -67,6 +66,8 @@ class PretrainConfig:
         steps: Optimiser steps.
         prompts_per_step, responses_per_prompt: The batch; statistics run over all of it.
         learning_rate: AdamW's peak; linear warm-up, cosine decay.
+        encoder_pace: The encoder's learning rate as a share of the adapter's. Normalisation
+            magnifies its steps: it has to move slowly enough for the adapter to follow.
         weights: Of the loss's terms.
         tokens_per_pass: Bound on what the base reads at once; changes memory, not results.
         checkpointing: Compute the base's activations twice instead of keeping them.
@@ -83,6 +84,7 @@ class PretrainConfig:
     prompts_per_step: int = 4
     responses_per_prompt: int = 8
     learning_rate: float = 2e-3
+    encoder_pace: float = 0.25
     weights: Weights = field(default_factory=Weights)
     tokens_per_pass: int = TOKENS_PER_PASS
     checkpointing: bool = False
@@ -222,7 +224,7 @@ class _State:
         self.trained = Trained(encoder, adapter, [], lora)
         rate = config.learning_rate
         self._parts = [
-            (list(encoder.parameters()), ENCODER_PACE * rate),
+            (list(encoder.parameters()), config.encoder_pace * rate),
             (list(adapter.parameters()), rate),
         ]
         if lora:
