@@ -15,6 +15,7 @@ from typing import Any
 
 from prefcli.errors import DataError, UsageError
 from prefcli.feedback import fields
+from prefcli.feedback.names import replace_name
 from prefcli.feedback.records import check_user
 
 GROUP = "user"
@@ -88,9 +89,7 @@ class Users:
 
     def hide(self, text: str, name: str) -> str:
         """`text` (a file's name, an annotator) without a name that pseudonyms are to replace."""
-        if self.pseudonym is None or name not in text:
-            return text
-        return re.sub(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", self._final(name), text)
+        return text if self.pseudonym is None else replace_name(text, name, self._final(name))
 
     def annotator(self, name: str | None) -> str | None:
         """The annotator as it is to be kept."""

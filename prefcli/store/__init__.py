@@ -4,8 +4,8 @@
         inserted, duplicates = store.add_feedback(rows)
 
 `Store` is the sum of its tables, one module each: feedback, encodings, profiles, generations,
-and the registry of bases, spaces and settings. `connection` holds the rules of locking and the
-wording of failures. No torch, no numpy: vectors pass through as bytes.
+and the registry of bases, spaces and settings; `removal` takes rows away. `connection` holds the
+rules of locking and the wording of failures. No torch, no numpy: vectors pass through as bytes.
 """
 
 from __future__ import annotations
@@ -20,29 +20,36 @@ from prefcli.store.feedback import FeedbackTable
 from prefcli.store.generations import GenerationTable
 from prefcli.store.profiles import ProfileTable
 from prefcli.store.registry import Registry, check_name
+from prefcli.store.removal import Removal
 from prefcli.store.rows import (
     BaseRow,
     Encoding,
+    Forgotten,
     ProfileRow,
     SpaceRow,
     StoredFeedback,
     StoredGeneration,
     StoredProfile,
+    Undone,
 )
+from prefcli.store.selection import Selection
 
 __all__ = [
     "BaseRow",
     "Encoding",
+    "Forgotten",
     "ProfileRow",
+    "Selection",
     "SpaceRow",
     "Store",
     "StoredFeedback",
     "StoredGeneration",
     "StoredProfile",
+    "Undone",
 ]
 
 
-class Store(FeedbackTable, EncodingTable, ProfileTable, GenerationTable, Registry):
+class Store(FeedbackTable, EncodingTable, ProfileTable, GenerationTable, Registry, Removal):
     """An open home; a context manager that closes it.
 
     Every method may raise `PrefcliError` when the catalog cannot be read or written: locked for

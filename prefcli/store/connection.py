@@ -137,6 +137,29 @@ class Catalog:
                 self._connection.execute("ROLLBACK")
             raise
 
+    def scrub(self) -> None:
+        """Write the file anew without what was deleted, and empty the WAL, which holds it too.
+
+        Raises:
+            PrefcliError: another process reads old pages for longer than the timeout.
+        """
+        deadline = time.monotonic() + self.timeout
+        with explained(self.path, self.timeout):
+            self._connection.execute("VACUUM")
+            while True:
+                (busy, _, _) = self._connection.execute(
+                    "PRAGMA wal_checkpoint(TRUNCATE)"
+                ).fetchone()
+                if not busy:
+                    return
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(0.05)
+        raise PrefcliError(
+            "removed, but other prefcli processes keep old pages of the catalog alive: "
+            f"{self.path}, wait for them or stop them, then run this again"
+        )
+
 
 def now() -> str:
     """The time, ISO 8601 in UTC, to the millisecond."""

@@ -1,11 +1,11 @@
-"""Table `feedback`: one row per judgement, appended and never changed."""
+"""Table `feedback`: one row per judgement, appended, and removed but never changed."""
 
 # ruff: noqa: S608 (the interpolated parts are constants of this module; every value is bound)
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from prefcli.feedback.records import KINDS, Feedback, prompt_from_json, prompt_to_json
 from prefcli.store.connection import Catalog, Row, now
 from prefcli.store.rows import StoredFeedback
+from prefcli.store.selection import Selection
 from prefcli.store.text import storable, storable_json, to_json
 
 _SAID = (
@@ -23,6 +24,7 @@ _STAGED = f"key, {_SAID}, source, line"
 _MARKS = ", ".join("?" * (_STAGED.count(",") + 1))
 _COLUMNS = f"id, {_SAID}, source, line, created, ingest"
 _BATCH = 1000  # rows
+_MOST_PARAMETERS = 500  # SQLite before 3.32 takes 999
 
 
 class FeedbackTable:
@@ -86,7 +88,11 @@ class FeedbackTable:
         return inserted
 
     def feedback(
-        self, user: str | None = None, limit: int = 0, newest_first: bool = False
+        self,
+        user: str | None = None,
+        limit: int = 0,
+        newest_first: bool = False,
+        selection: Selection | None = None,
     ) -> Iterator[StoredFeedback]:
         """Stored judgements in the order they came.
 
@@ -97,14 +103,35 @@ class FeedbackTable:
             user: Only this user's.
             limit: At most so many; 0 for all.
             newest_first: The other way round.
+            selection: Only these (instead of `user`).
         """
-        condition, parameters = ("user = ?", [user]) if user is not None else (None, [])
+        condition, parameters = (selection or Selection(user=user)).condition()
         yield from map(
             _stored,
             self._catalog.pages(
                 f"SELECT {_COLUMNS} FROM feedback", condition, parameters, limit, newest_first
             ),
         )
+
+    def count_feedback(self, selection: Selection) -> tuple[int, int]:
+        """How many judgements are selected, and the highest of their numbers, 0 without any."""
+        condition, parameters = selection.condition()
+        row = self._catalog.row(
+            f"SELECT count(*), coalesce(max(id), 0) FROM feedback WHERE {condition or 'true'}",
+            parameters,
+        )
+        assert row is not None
+        return int(row[0]), int(row[1])
+
+    def known_keys(self, keys: Collection[bytes]) -> set[bytes]:
+        """Those of the judgements' keys that are stored."""
+        wanted, found = list(keys), set[bytes]()
+        for start in range(0, len(wanted), _MOST_PARAMETERS):
+            batch = wanted[start : start + _MOST_PARAMETERS]
+            marks = ", ".join("?" * len(batch))
+            rows = self._catalog.rows(f"SELECT key FROM feedback WHERE key IN ({marks})", batch)
+            found.update(key for (key,) in rows)
+        return found
 
     def feedback_counts(self, user: str | None = None) -> dict[str, dict[str, int]]:
         """Number of judgements by user and kind; every kind is named, also at 0.

@@ -25,6 +25,37 @@ class StoredFeedback:
 
 
 @dataclass(frozen=True, slots=True)
+class Undone:
+    """An ingest that was taken back.
+
+    Of the `inserted` rows that it had added, `removed` were still there.
+    """
+
+    ingest: int
+    created: str
+    sources: list[str]
+    users: list[str]
+    inserted: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How many rows about a user were removed."""
+
+    user: str
+    judgements: int
+    encodings: int
+    profiles: int
+    generations: int
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether there was nothing about them."""
+        return not (self.judgements or self.encodings or self.profiles or self.generations)
+
+
+@dataclass(frozen=True, slots=True)
 class Encoding:
     """Posterior of one (prompt, response) in one space.
 

@@ -1,0 +1,177 @@
+"""Taking away what was stored: some judgements, the last ingest, or everything about a person.
+
+`DELETE` alone leaves what it deletes in the file, in pages that wait to be used again. For removed
+judgements that does no harm. A person who is forgotten must not be left there: the pages are
+overwritten as they are freed (`secure_delete`), then the whole file is written anew without them
+(`VACUUM`, since pages that were freed or reordered at any time before hold old text too), and the
+WAL, which holds older versions of pages, is folded back and cut to nothing.
+
+All that is removed at once goes in one transaction. A judgement is found by the index of its user
+or by its number; only the search for other people's rows that share a text, or hold the name, reads
+the whole table.
+"""
+
+# ruff: noqa: S608 (the interpolated parts are constants of this module; every value is bound)
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from prefcli.errors import NotFoundError
+from prefcli.feedback.names import replace_name
+from prefcli.feedback.records import encoding_key, prompt_from_json
+from prefcli.store.connection import Catalog, now
+from prefcli.store.rows import Forgotten, Undone
+from prefcli.store.selection import Selection
+from prefcli.store.text import to_json
+
+FORGOTTEN = "(forgotten)"  # stands where a name stood among things that stay
+PRIOR_STALE, SCRUB_PENDING = "population_prior_stale", "scrub_pending"
+
+_BY = "(user = ? OR annotator = ?)"
+
+
+class Removal:
+    """What takes rows away."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def remove_feedback(self, selection: Selection) -> int:
+        """Remove the selected judgements, in one transaction; the number of them."""
+        condition, parameters = selection.condition()
+        with self._catalog.transaction():
+            return self._catalog.execute(
+                f"DELETE FROM feedback WHERE {condition or 'true'}", parameters
+            ).rowcount
+
+    def undo_ingest(self) -> Undone:
+        """Take back the last ingest that was not taken back: remove the rows that it added.
+
+        What an ingest found in the catalog already stays, since an earlier one had added it.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        catalog = self._catalog
+        with catalog.transaction():
+            row = catalog.row(
+                "SELECT id, created, first, last, inserted, details FROM ingests "
+                "WHERE undone IS NULL ORDER BY id DESC LIMIT 1"
+            )
+            if row is None:
+                raise NotFoundError("no ingest to take back")
+            number, created, first, last, inserted, details = row
+            mine = "FROM feedback WHERE id BETWEEN ? AND ? AND ingest = ?"
+            users = [
+                user
+                for (user,) in catalog.rows(
+                    f"SELECT DISTINCT user {mine} ORDER BY user", (first, last, number)
+                )
+            ]
+            removed = catalog.execute(f"DELETE {mine}", (first, last, number)).rowcount
+            catalog.execute("UPDATE ingests SET undone = ? WHERE id = ?", (now(), number))
+        sources = json.loads(details).get("sources", [])
+        return Undone(number, created, sources, users, inserted, removed)
+
+    def forget_user(self, user: str) -> Forgotten:
+        """Remove everything that is about a user, and overwrite where it lay.
+
+        Gone are their judgements (those that they gave for a group too), the encodings that no
+        one else's judgements share, their profiles, and what was generated with these. Where the
+        name stands in the name of a file that other people's judgements came from, it is struck.
+
+        Raises:
+            NotFoundError: there is nothing about them.
+            PrefcliError: all is removed, but somebody who reads the catalog keeps old pages of it
+                alive; calling this again finishes.
+        """
+        catalog = self._catalog
+        pending = self._setting(SCRUB_PENDING) is not None
+        catalog.rows("PRAGMA secure_delete = ON")
+        try:
+            with catalog.transaction():
+                forgotten = self._forget(user)
+                if forgotten.is_nothing and not pending:
+                    raise NotFoundError(f"nothing about user {user!r}: see `prefcli feedback list`")
+                for key in (PRIOR_STALE, SCRUB_PENDING):
+                    catalog.execute("INSERT OR REPLACE INTO settings VALUES (?, '1')", (key,))
+            catalog.scrub()
+            with catalog.transaction():
+                catalog.execute("DELETE FROM settings WHERE key = ?", (SCRUB_PENDING,))
+        finally:
+            catalog.rows("PRAGMA secure_delete = OFF")
+            catalog.execute("DROP TABLE IF EXISTS temp.forgotten_prompts")
+        return forgotten
+
+    def _forget(self, user: str) -> Forgotten:
+        catalog = self._catalog
+        both = (user, user)
+        catalog.execute("DROP TABLE IF EXISTS temp.forgotten_prompts")
+        catalog.execute("CREATE TEMP TABLE forgotten_prompts (prompt PRIMARY KEY) WITHOUT ROWID")
+        catalog.execute(
+            f"INSERT OR IGNORE INTO forgotten_prompts SELECT prompt FROM main.feedback WHERE {_BY}",
+            both,
+        )
+        select = "SELECT id, prompt, responses FROM main.feedback"
+        keys = set(self._keys(select, _BY, both))
+        judgements = catalog.execute(f"DELETE FROM feedback WHERE {_BY}", both).rowcount
+        keys -= set(self._keys(select, "prompt IN (SELECT prompt FROM forgotten_prompts)", ()))
+        encodings = 0
+        for (space,) in catalog.rows("SELECT id FROM encoded_spaces"):
+            encodings += catalog.executemany(
+                "DELETE FROM encodings WHERE space = ? AND key = ?", ((space, key) for key in keys)
+            ).rowcount
+        catalog.execute(
+            "DELETE FROM profile_artifacts WHERE id IN (SELECT id FROM profiles WHERE user = ?)",
+            (user,),
+        )
+        profiles = catalog.execute("DELETE FROM profiles WHERE user = ?", (user,)).rowcount
+        generations = 0
+        for (name,) in catalog.rows(
+            "SELECT DISTINCT user FROM generations WHERE instr(user, ?)", (user,)
+        ):
+            if user in _profiles_in(name):
+                generations += catalog.execute(
+                    "DELETE FROM generations WHERE user = ?", (name,)
+                ).rowcount
+        self._strike(user)
+        return Forgotten(user, judgements, max(encodings, 0), profiles, generations)
+
+    def _keys(self, select: str, condition: str, parameters: tuple[str, ...]) -> Iterator[bytes]:
+        """The encodings' keys of judgements that meet a condition."""
+        for _, prompt, responses in self._catalog.pages(
+            select, condition, parameters, limit=0, newest_first=False
+        ):
+            turns = prompt_from_json(prompt)
+            for response in json.loads(responses):
+                yield encoding_key(turns, response)
+
+    def _strike(self, user: str) -> None:
+        """Replace the name in the names of files."""
+        catalog = self._catalog
+        for (source,) in catalog.rows(
+            "SELECT DISTINCT source FROM feedback WHERE instr(source, ?)", (user,)
+        ):
+            struck = replace_name(source, user, FORGOTTEN)
+            if struck != source:
+                catalog.execute("UPDATE feedback SET source = ? WHERE source = ?", (struck, source))
+        for number, text in catalog.rows("SELECT id, details FROM ingests"):
+            details = json.loads(text)
+            sources = details.get("sources", [])
+            struck_all = [replace_name(source, user, FORGOTTEN) for source in sources]
+            if struck_all != sources:
+                catalog.execute(
+                    "UPDATE ingests SET details = ? WHERE id = ?",
+                    (to_json(details | {"sources": struck_all}), number),
+                )
+
+    def _setting(self, key: str) -> str | None:
+        row = self._catalog.row("SELECT value FROM settings WHERE key = ?", (key,))
+        return None if row is None else str(row[0])
+
+
+def _profiles_in(name: str) -> set[str]:
+    """The users in a profile's or a blend's name: `alice`, `alice@2`, `alice=0.7,bob=0.3`."""
+    return {name} | {part.rpartition("=")[0].partition("@")[0] or part for part in name.split(",")}
