@@ -83,6 +83,10 @@ class Output:
         assert stream is not None
         self._write(stream, content)
 
+    def exact(self, text: str) -> None:
+        """Print part of a result that a program will read, as it is."""
+        self._result(text)
+
     def json(self, value: Any) -> None:
         """Print one JSON object over several lines."""
         self._result(self._to_json(value, indent=2) + "\n")

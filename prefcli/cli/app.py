@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from prefcli import __version__
-from prefcli.cli import base, demo, feedback, fit, generate, ingest, path, profile, refit, space
+from prefcli.cli import (
+    base,
+    demo,
+    feedback,
+    fit,
+    generate,
+    ingest,
+    path,
+    profile,
+    refit,
+    removal,
+    space,
+)
 from prefcli.cli.boundary import CommandLine
 from prefcli.cli.options import examples
 from prefcli.output import Output
@@ -48,6 +60,7 @@ def root(
 
 
 app.add_typer(ingest.commands)
+app.add_typer(removal.commands)
 app.add_typer(fit.commands)
 app.add_typer(refit.commands)
 app.add_typer(generate.commands)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from prefcli.cli import completion, words
 from prefcli.cli.boundary import Command
 from prefcli.cli.options import Json, command_group, examples
+from prefcli.errors import UsageError
 from prefcli.output import Output
 
 commands = command_group()
@@ -71,26 +73,33 @@ def ingest(
         Path | None,
         typer.Option(metavar="FILE", help="With --skip-bad: save the bad rows as they came."),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Say what is in the files; change nothing.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    from prefcli.services.ingest import ingest as run
     from prefcli.services.users import parse_renames
+
+    words_for_both: dict[str, Any] = {
+        "user": user,
+        "user_field": user_field,
+        "user_pattern": user_pattern,
+        "map_user": parse_renames(map_user or []),
+        "pseudonymize": pseudonymize,
+        "format": format,
+        "skip_bad": skip_bad,
+    }
+    if dry_run:
+        if rejects is not None:
+            raise UsageError("--rejects and --dry-run exclude each other: nothing is written")
+        _preview(files, as_json, words_for_both)
+        return
+
+    from prefcli.services.ingest import ingest as run
     from prefcli.store import Store
 
     with Output() as output, Store.open() as store:
-        report = run(
-            store,
-            files,
-            user=user,
-            user_field=user_field,
-            user_pattern=user_pattern,
-            map_user=parse_renames(map_user or []),
-            pseudonymize=pseudonymize,
-            format=format,
-            skip_bad=skip_bad,
-            rejects=rejects,
-            progress=output.progress,
-        )
+        report = run(store, files, rejects=rejects, progress=output.progress, **words_for_both)
         for warning in report.warnings:
             output.warning(warning)
         if as_json:
@@ -106,3 +115,51 @@ def ingest(
             output.text(f"{words.count(len(report.users), 'user')}: {words.some(report.users)}")
             one = f"--user {report.users[0]}" if len(report.users) == 1 else "--all"
             output.hint(f"Next: prefcli fit {one}")
+
+
+def _preview(files: list[str], as_json: bool, arguments: dict[str, Any]) -> None:
+    from tempfile import TemporaryDirectory
+
+    from prefcli.config import catalog_path
+    from prefcli.services.preview import preview
+    from prefcli.store import Store
+
+    with Output() as output, ExitStack() as stack:
+        home = None
+        if not catalog_path().exists():  # not even an empty catalog is left behind
+            home = Path(stack.enter_context(TemporaryDirectory(prefix="prefcli-"))) / "home"
+        store = stack.enter_context(Store.open(home))
+        found = preview(store, files, progress=output.progress, **arguments)
+        for warning in found.warnings:
+            output.warning(warning)
+        if as_json:
+            output.json(found.as_dict())
+            return
+        kinds = ", ".join(words.count(number, kind) for kind, number in found.kinds.items())
+        output.fields(
+            {
+                "format": found.formats,
+                "rows": found.read,
+                "judgements": kinds or "none",
+                "users": words.some([f"{name} ({n})" for name, n in found.users.items()]),
+                "new": found.inserted,
+                "known already": found.duplicates,
+                "ties": found.equal,
+                "identical answers": found.ties,
+                "empty answers": found.empty,
+                "bad rows": found.rejected,
+                "conflicts": f"{found.conflicts} ({found.first_conflict})"
+                if found.first_conflict
+                else found.conflicts,
+                "words per prompt": _range(found.prompt_words),
+                "words per answer": _range(found.answer_words),
+            }
+        )
+        for number, row in enumerate(found.samples, start=1):
+            shown = {key: value for key, value in row.items() if value is not None}
+            output.fields({f"row {number}": shown | {"prompt": words.text(row["prompt"])}})
+        output.note("this was a dry run: nothing was added")
+
+
+def _range(lengths: dict[str, int]) -> str:
+    return f"median {lengths['median']}, longest {lengths['max']}"

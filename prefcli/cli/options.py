@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 
 from prefcli.cli import completion
 from prefcli.cli.boundary import Command, Group
+from prefcli.errors import PrefcliError, UsageError
 
 
 class Commands(typer.Typer):
@@ -39,6 +41,26 @@ def finite(value: float | None) -> float | None:
     return value
 
 
+def confirm(question: str, yes: bool) -> None:
+    """Ask on stderr before something is lost; nobody is asked who said `--yes`.
+
+    Raises:
+        UsageError: there is nobody to ask.
+        PrefcliError: the answer was no.
+    """
+    if yes:
+        return
+    if not _somebody_is_there():
+        raise UsageError("this cannot be taken back: add --yes to do it")
+    if not typer.confirm(question, err=True):
+        raise PrefcliError("nothing was removed")
+
+
+def _somebody_is_there() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 JsonLines = Annotated[bool, typer.Option("--jsonl", help="Print one JSON object per line.")]
 Limit = Annotated[

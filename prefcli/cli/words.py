@@ -66,3 +66,31 @@ def text(value: Any) -> str:
 def first(values: list[str] | None) -> str:
     """The first of some texts: of a pair, the chosen answer."""
     return values[0] if values else "-"
+
+
+def judgement(row: dict[str, Any]) -> str:
+    """What a judgement says: `up`, `tie`, `4 of 5`, `2>1=3`."""
+    kind, value = row["kind"], row["value"]
+    if kind == "pair":
+        strength = row["strength"]
+        by = "" if strength is None else f" by {strength:g}" + _end(row["high"])
+        return "tie" if value == 0.5 else f"first{by}"
+    if kind == "thumb":
+        return "up" if value == 1 else "down"
+    if kind == "rating":
+        return f"{value:g}{_end(row['high'])}"
+    if kind == "ranking":
+        return order(row["ranks"])
+    return "better" if kind == "edit" else "good"
+
+
+def order(ranks: list[int]) -> str:
+    """A ranking as the numbers of its answers, the best first: `2>1=3`."""
+    places: dict[int, list[str]] = {}
+    for number, rank in enumerate(ranks, start=1):
+        places.setdefault(rank, []).append(str(number))
+    return ">".join("=".join(places[rank]) for rank in sorted(places))
+
+
+def _end(high: float | None) -> str:
+    return "" if high is None else f" of {high:g}"

@@ -106,16 +106,14 @@ def ingest(
         NotFoundError: a file does not exist.
         DataError: a file cannot be read, has no known format, or has bad rows (one detail each).
     """
-    notes: list[str] = []
-    sources = expand(sources, notes.append)
-    _check_arguments(sources, skip_bad, rejects)
+    check_sources(sources)
+    _check_rejects(sources, skip_bad, rejects)
     users = Users(user, user_field, user_pattern, map_user or {})
     if pseudonymize:
         users = replace(users, pseudonym=partial(pseudonym, pseudonym_key(store.home)))
     chosen = None if format is None else by_name(format)
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
-        flow = _Flow(sources, users, chosen, skip_bad, rejects, spool, progress)
-        flow.notes.extend(notes)
+        flow = Flow(sources, users, chosen, skip_bad, rejects, spool, progress)
         inserted, duplicates = store.add_feedback(flow.entries(), flow.details)
     report = flow.report
     report.inserted, report.duplicates = inserted, duplicates
@@ -124,11 +122,19 @@ def ingest(
     return report
 
 
-def _check_arguments(sources: Sequence[str], skip_bad: bool, rejects: Path | None) -> None:
+def check_sources(sources: Sequence[str]) -> None:
+    """Refuse sources that cannot be read together.
+
+    Raises:
+        UsageError: there is none, or standard input is named twice.
+    """
     if not sources:
         raise UsageError("nothing to ingest: name a file, or - for standard input")
     if list(sources).count("-") > 1:
         raise UsageError("standard input (-) can be read once, it is named more than once")
+
+
+def _check_rejects(sources: Sequence[str], skip_bad: bool, rejects: Path | None) -> None:
     if rejects is None:
         return
     if not skip_bad:
@@ -140,15 +146,18 @@ def _check_arguments(sources: Sequence[str], skip_bad: bool, rejects: Path | Non
 
 
 @dataclass(slots=True)
-class _Flow:
-    """One pass over all rows of all sources, and what it counted."""
+class Flow:
+    """One pass over all rows of all sources, and what it counted.
+
+    `spool` keeps bad rows until they can be saved; without it none are saved.
+    """
 
     sources: Sequence[str]
     users: Users
     format: Format | None
     skip_bad: bool
     rejects: Path | None
-    spool: IO[bytes]
+    spool: IO[bytes] | None
     progress: Progress | None
     report: IngestReport = field(default_factory=IngestReport)
     seen: set[str] = field(default_factory=set)
@@ -162,7 +171,7 @@ class _Flow:
 
     def entries(self) -> Iterator[Entry]:
         """The good judgements of all sources; raises at the end if there was a bad row."""
-        for source in self.sources:
+        for source in expand(self.sources, self.notes.append):
             yield from self._of_source(source)
         self._tell(last=True)
         if self.bad and not self.skip_bad:
@@ -272,7 +281,7 @@ class _Flow:
                 self.faults.append(fault)
             return
         self.report.rejected += 1
-        if self.rejects is None:
+        if self.rejects is None or self.spool is None:
             return
         if row.header and row.header != self.header:
             self.header = row.header
@@ -280,7 +289,7 @@ class _Flow:
         self.spool.write(_bytes(row.raw))
 
     def _save_rejects(self) -> None:
-        if self.rejects is None:
+        if self.rejects is None or self.spool is None:
             return
         self.spool.seek(0)
         try:

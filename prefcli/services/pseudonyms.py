@@ -28,8 +28,12 @@ def pseudonym(key: bytes, name: str) -> str:
     return "u-" + base64.b32encode(digest).decode("ascii")[:_LETTERS].lower()
 
 
-def pseudonym_key(home: Path) -> bytes:
+def pseudonym_key(home: Path, *, make: bool = True) -> bytes:
     """The home's key, made at the first call; of several processes that try, one makes it.
+
+    Args:
+        home: The directory.
+        make: Where there is none yet, keep a new one; else it serves this once.
 
     Raises:
         PrefcliError: it cannot be made or read, or is damaged.
@@ -37,6 +41,8 @@ def pseudonym_key(home: Path) -> bytes:
     path = home / PSEUDONYM_KEY_NAME
     try:
         if not path.exists():
+            if not make:
+                return secrets.token_bytes(_KEY_BYTES)
             _make(path)
         key = path.read_bytes()
     except OSError as error:

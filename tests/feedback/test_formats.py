@@ -46,7 +46,7 @@ def test_an_unknown_format_shows_the_fields_and_the_nearest_formats() -> None:
 def test_an_unknown_name_is_a_usage_error_with_a_hint() -> None:
     with pytest.raises(UsageError, match="did you mean trl-preference"):
         by_name("trl-preferences")
-    with pytest.raises(UsageError, match="formats: trl-preference, "):
+    with pytest.raises(UsageError, match="formats: prefcli, trl-preference, "):
         by_name("?")
 
 

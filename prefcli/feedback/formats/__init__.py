@@ -12,12 +12,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefcli.errors import DataError, UsageError
-from prefcli.feedback.formats import hh_rlhf, llamafactory, trl
+from prefcli.feedback.formats import hh_rlhf, llamafactory, own, trl
 from prefcli.feedback.formats.definition import Format
 
 __all__ = ["FORMATS", "Format", "by_name", "detect"]
 
 FORMATS: tuple[Format, ...] = (
+    own.FORMAT,
     trl.PREFERENCE,
     trl.CONVERSATIONAL,
     trl.UNPAIRED,
