@@ -155,7 +155,7 @@ def end_marks(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> tup
     return tuple(sorted((int(i) for i in ids), key=lambda i: i != own))
 
 
-def layer_stack(model: nn.Module, count: int) -> nn.ModuleList:
+def layer_stack(model: PreTrainedModel, count: int) -> nn.ModuleList:
     """The list of decoder layers, under whatever name the family gives it.
 
     A model that also sees pictures has a second stack, which is not looked at.
@@ -163,8 +163,7 @@ def layer_stack(model: nn.Module, count: int) -> nn.ModuleList:
     Raises:
         PrefcliError: no list has `count` layers.
     """
-    find: Any = getattr(model, "get_decoder", None)
-    decoder: nn.Module = find() if find else model
+    decoder: nn.Module = model.get_decoder()
     for module in decoder.modules():
         if isinstance(module, nn.ModuleList) and len(module) == count:
             return module

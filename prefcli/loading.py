@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from prefcli.base import Base, fingerprint
 from prefcli.errors import DataError, NotFoundError, PrefcliError, UsageError
 from prefcli.families import check_config
 
+QUANTIZATIONS = ("4bit", "8bit")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 LONGEST_REASON = 160  # characters of a library's own words
@@ -34,18 +36,29 @@ def load_base(
     device: str | None = None,
     dtype: str | None = None,
     trust_remote_code: bool = False,
+    quantize: str | None = None,
 ) -> Base:
     """Load a base from a directory or by its Hugging Face id; weights from safetensors only.
 
+    Args:
+        source: Directory or Hugging Face id.
+        device: As in `pick_device`.
+        dtype: As in `pick_dtype`; of a quantized base, what it computes in.
+        trust_remote_code: Run code that comes with the model.
+        quantize: One of `QUANTIZATIONS`, through bitsandbytes; the fingerprint is then that of
+            the quantized weights, and a space trained on them is for them alone.
+
     Raises:
-        UsageError: unknown device or dtype.
+        UsageError: unknown device, dtype or quantization.
         NotFoundError: no such directory, and no such model within reach.
         DataError: what is there is damaged, incomplete or not a causal language model.
-        PrefcliError: prefixes cannot be given to it, or it does not fit into memory.
+        PrefcliError: prefixes cannot be given to it, it does not fit into memory, or what
+            quantizes it is not installed.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     chosen = pick_device(device)
     precision = pick_dtype(dtype, chosen)
+    quantization = _quantization(quantize, precision)
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging as transformers_logging
 
@@ -56,13 +69,14 @@ def load_base(
         _check_files(directory)
     where = str(directory or source)
 
-    def load(weights: torch.dtype | str) -> tuple[Any, dict[str, Any]]:
+    def load(weights: torch.dtype | str, **how: Any) -> tuple[Any, dict[str, Any]]:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             where,
             dtype=weights,
             use_safetensors=True,
             trust_remote_code=trust_remote_code,
             output_loading_info=True,
+            **how,
         )
         return loaded[0], loaded[1]
 
@@ -73,21 +87,55 @@ def load_base(
         with _step(where, "tokenizer"):
             tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=trust_remote_code)
         with _step(where, "weights"):
-            # By way of float16 the fingerprint's bfloat16 would be rounded twice.
-            exact = fingerprint(load("auto")[0]) if precision is torch.float16 else None
-            model, found = load(precision)
+            if quantization:  # where it will stay, and named before it is packed anew for use
+                model, found = load(precision, device_map={"": chosen}, **quantization)
+                exact: str | None = fingerprint(model)
+            else:
+                # By way of float16 the fingerprint's bfloat16 would be rounded twice.
+                exact = fingerprint(load("auto")[0]) if precision is torch.float16 else None
+                model, found = load(precision)
     if found["missing_keys"]:
         some = ", ".join(sorted(found["missing_keys"])[:3])
         raise DataError(
             f"base {where} lacks {len(found['missing_keys'])} weights ({some}): download it again"
         )
     try:
-        return Base(model.to(chosen), tokenizer, where, exact)
+        return Base(model if quantization else model.to(chosen), tokenizer, where, exact)
     except torch.OutOfMemoryError as error:
         raise PrefcliError(
             f"base {where} does not fit into the memory of {chosen}: "
             "use --dtype bfloat16, --device cpu or a smaller base"
         ) from error
+
+
+def _quantization(quantize: str | None, precision: torch.dtype) -> dict[str, Any]:
+    """What transformers is told about quantizing the weights, nothing to leave them as they are.
+
+    Raises:
+        UsageError: an unknown kind.
+        PrefcliError: bitsandbytes is not installed.
+    """
+    if quantize is None:
+        return {}
+    if quantize not in QUANTIZATIONS:
+        raise UsageError(f"--quantize {quantize!r}: use one of {', '.join(QUANTIZATIONS)}")
+    missing = [name for name in ("bitsandbytes", "accelerate") if find_spec(name) is None]
+    if missing:
+        raise PrefcliError(
+            f"--quantize needs {' and '.join(missing)}, not installed here: "
+            "pip install 'prefcli[quantized]', or add the base without --quantize"
+        )
+    from transformers import BitsAndBytesConfig
+
+    # It tells each multiplication that it computes in another precision than the model.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    config: Any = BitsAndBytesConfig(
+        load_in_4bit=quantize == "4bit",
+        load_in_8bit=quantize == "8bit",
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=precision,
+    )
+    return {"quantization_config": config}
 
 
 def local_path(source: str | Path) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import logging
 import re
@@ -200,6 +201,60 @@ def test_a_source_that_no_file_system_has_is_missing_input(source: str) -> None:
         load_base(source, "cpu")
     one_line(caught)
 
+
+# -- fewer bits ---------------------------------------------------------------------------------
+
+
+def test_an_unknown_quantization_is_a_usage_error(saved: Path) -> None:
+    with pytest.raises(UsageError, match="--quantize '3bit': use one of 4bit, 8bit") as caught:
+        load_base(saved, "cpu", quantize="3bit")
+    one_line(caught)
+
+
+def test_without_what_quantizes_one_line_says_what_to_install(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = importlib.util.find_spec
+
+    def find_spec(name: str, package: str | None = None) -> object:
+        return None if name == "bitsandbytes" else there(name, package)
+
+    monkeypatch.setattr("prefcli.loading.find_spec", find_spec)
+    with pytest.raises(PrefcliError) as caught:
+        load_base(saved, "cpu", quantize="4bit")
+    assert one_line(caught) == (
+        "--quantize needs bitsandbytes, not installed here: pip install 'prefcli[quantized]', or "
+        "add the base without --quantize"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantize", ["4bit", "8bit"])
+def test_a_quantized_base_is_another_and_each_time_the_same(saved: Path, quantize: str) -> None:
+    pytest.importorskip("bitsandbytes")
+    exact = load_base(saved, "cpu", "float32")
+    base, again = (load_base(saved, "cpu", "float32", quantize=quantize) for _ in range(2))
+    ids = [[3, 1, 4, 1, 5]], [[9, 2, 6, 5, 35, 89, 79]]
+    scores = [b.negative_log_likelihood(*ids).item() for b in (base, again, exact)]
+    assert scores[0] == scores[1]
+    assert scores[0] == pytest.approx(scores[2], rel=0.2)
+    assert scores[0] != scores[2]
+    # Whatever was packed for use meanwhile.
+    assert base.fingerprint() == again.fingerprint() != exact.fingerprint()
+    third = load_base(saved, "cpu", "float32", quantize=quantize)
+    assert third.fingerprint() == base.fingerprint()
+    shape = base.prefix_shape
+    prefix = torch.randn(
+        (1, shape.layers, 2, shape.heads, 4, shape.head_dim),
+        generator=torch.Generator().manual_seed(0),
+    ).requires_grad_()
+    base.negative_log_likelihood(*ids, prefix).sum().backward()
+    assert prefix.grad is not None
+    assert prefix.grad.isfinite().all()
+    assert (prefix.grad.abs().sum(dim=(0, 3, 4, 5)) > 0).all()
+
+
+# -- what is refused ----------------------------------------------------------------------------
 
 RUNNING = "keeps a running state instead of keys and values"
 LATENT = "compresses its keys and values (multi-head latent attention)"

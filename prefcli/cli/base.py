@@ -52,6 +52,13 @@ def add(
             metavar="DTYPE", help="float32, bfloat16 or float16; otherwise what suits the device."
         ),
     ] = None,
+    quantize: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="4bit or 8bit: keep the weights so, to fit into less memory. Needs bitsandbytes.",
+        ),
+    ] = None,
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
     ] = False,
@@ -67,6 +74,7 @@ def add(
             name=name,
             device=device,
             dtype=dtype,
+            quantize=quantize,
             trust_remote_code=trust_remote_code,
             progress=output.progress,
         )

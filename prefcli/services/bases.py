@@ -31,6 +31,12 @@ class BaseReference:
     fingerprint: str
     details: dict[str, Any]
 
+    @property
+    def quantize(self) -> str | None:
+        """How its weights are quantized, None where they are not."""
+        found: str | None = self.details.get("quantize")
+        return found
+
     def as_dict(self, in_use: str) -> dict[str, Any]:
         """The fields of `base list` and `base show`."""
         return {
@@ -38,6 +44,7 @@ class BaseReference:
             "source": self.source,
             "device": self.device or "auto",
             "dtype": self.dtype or "auto",
+            "quantize": self.quantize,
             "fingerprint": self.fingerprint,
             "in_use": self.name == in_use,
             **self.details,
@@ -52,6 +59,7 @@ def add_base(
     device: str | None = None,
     dtype: str | None = None,
     trust_remote_code: bool = False,
+    quantize: str | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Load a base once, to see that it works, and register it.
@@ -63,10 +71,12 @@ def add_base(
         device: cuda, cuda:N, mps or cpu; default the best there is, chosen anew at each start.
         dtype: float32, bfloat16 or float16; default by device.
         trust_remote_code: Run code that comes with the model.
+        quantize: 4bit or 8bit, at each start; default as the weights are.
+        progress: Told what is being loaded.
 
     Raises:
         UsageError: the name is reserved or taken by another source, the source is no text, or
-            device or dtype is unknown.
+            device, dtype or quantization is unknown.
         NotFoundError, DataError, PrefcliError: it cannot be loaded, or cannot take prefixes.
     """
     from prefcli.loading import load_base, local_path
@@ -80,14 +90,15 @@ def add_base(
     name = _new_name(name, source)
     if progress:
         progress(f"loading {source}", 0, None)
-    base = load_base(source, device, dtype, trust_remote_code)
+    base = load_base(source, device, dtype, trust_remote_code, quantize)
     details = {
         "model_type": base.config.model_type,
-        "parameters": sum(p.numel() for p in base.model.parameters()),
+        "parameters": base.model.num_parameters(),
         "layers": base.layer_count,
         "context": base.context,
         "chat_template": bool(base.tokenizer.chat_template),
         "trust_remote_code": trust_remote_code,
+        "quantize": quantize,
     }
     store.add_base(name, source, device, dtype, base.fingerprint(), details)
     return resolve_base(store, name).as_dict(base_in_use(store))
@@ -162,7 +173,13 @@ def open_base(
     if progress:
         progress(f"loading {reference.name}", 0, None)
     trust = bool(reference.details.get("trust_remote_code"))
-    return load_base(reference.source, device or reference.device, reference.dtype, trust)
+    return load_base(
+        reference.source,
+        device or reference.device,
+        reference.dtype,
+        trust,
+        reference.quantize,
+    )
 
 
 def _new_name(name: str | None, source: str) -> str:

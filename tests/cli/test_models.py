@@ -34,6 +34,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 def test_a_base_is_added_with_every_word(run: Run, calls: list[dict[str, Any]]) -> None:
     words = ("--name", "mine", "--device", "cpu", "--dtype", "float32", "--trust-remote-code")
+    words += ("--quantize", "4bit")
     result = run("base", "add", "org/model", *words)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == "base    mine\nsource  org/model\n"
@@ -43,6 +44,7 @@ def test_a_base_is_added_with_every_word(run: Run, calls: list[dict[str, Any]]) 
             "name": "mine",
             "device": "cpu",
             "dtype": "float32",
+            "quantize": "4bit",
             "trust_remote_code": True,
         }
     ]

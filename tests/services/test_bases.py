@@ -67,6 +67,23 @@ def test_the_built_in_base_is_the_one_of_its_name_whatever_the_catalog_says(stor
     assert list_bases(store)[0]["source"] == str(tiny.base_directory())
 
 
+def test_a_base_is_opened_with_the_quantization_that_it_was_added_with(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load_base(*asked: object) -> None:
+        raise UsageError(f"{asked}")
+
+    details = {"trust_remote_code": False, "quantize": "4bit"}
+    store.add_base("small", "org/model", None, "bfloat16", "fingerprint", details)
+    store.add_base("older", "org/model", None, None, "fingerprint", {})
+    assert [row["quantize"] for row in list_bases(store)] == [None, "4bit", None]
+    monkeypatch.setattr("prefcli.loading.load_base", load_base)
+    with pytest.raises(UsageError, match=r"\('org/model', None, 'bfloat16', False, '4bit'\)"):
+        open_base(resolve_base(store, "small"))
+    with pytest.raises(UsageError, match=r"\('org/model', None, None, False, None\)"):
+        open_base(resolve_base(store, "older"))
+
+
 def test_a_base_whose_directory_was_removed_is_not_found(store: Store, tmp_path: Path) -> None:
     directory = save_tiny("llama", tmp_path / "model")
     add_base(store, str(directory), name="good", device="cpu")
