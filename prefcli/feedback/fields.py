@@ -16,7 +16,8 @@ from prefcli.feedback.records import Message, Prompt, text_prompt
 
 Fields = Mapping[str, Any]
 
-# The role names of OpenAI's and ShareGPT's messages. A function call is the assistant's own turn.
+# The role names of OpenAI's, ShareGPT's and ms-swift's messages. A function call is the assistant's
+# own turn.
 ROLE_NAMES = {
     "system": "system",
     "developer": "system",
@@ -25,8 +26,10 @@ ROLE_NAMES = {
     "assistant": "assistant",
     "gpt": "assistant",
     "function_call": "assistant",
+    "tool_call": "assistant",
     "tool": "tool",
     "function": "tool",
+    "tool_response": "tool",
     "observation": "tool",
 }
 _VERDICTS = {"true": 1.0, "1": 1.0, "false": 0.0, "0": 0.0}
@@ -104,8 +107,8 @@ def number(row: Fields, field: str) -> float:
 def message(value: Any, field: str) -> Message:
     """One turn: `{"role", "content"}` or `{"from", "value"}`.
 
-    Content may be text or OpenAI's list of text parts; a turn that only calls tools has its calls
-    as JSON text for content.
+    Content may be text or a list of text parts, OpenAI's or LLaMA-Factory's; a turn that only
+    calls tools has its calls as JSON text for content.
     """
     if not isinstance(value, dict):
         raise expected(field, "a message with role and content", value)
@@ -125,10 +128,12 @@ def message(value: Any, field: str) -> Message:
 
 
 def _part(part: Any, field: str) -> str:
-    if not isinstance(part, dict) or not isinstance(part.get("text"), str):
-        kind = part.get("type") if isinstance(part, dict) else None
-        raise expected(field, "text parts only", kind if isinstance(kind, str) else part)
-    return str(part["text"])
+    kind = part.get("type") if isinstance(part, dict) else None
+    if isinstance(part, dict):
+        said = part.get("value" if kind in ("text", "tool_call") and "value" in part else "text")
+        if isinstance(said, str):
+            return said
+    raise expected(field, "text parts only", kind if isinstance(kind, str) else part)
 
 
 def messages(row: Fields, field: str) -> Prompt:
@@ -137,6 +142,38 @@ def messages(row: Fields, field: str) -> Prompt:
     if not isinstance(value, list) or not value:
         raise expected(field, "a list of messages", value)
     return tuple(message(turn, f"{field}[{index}]") for index, turn in enumerate(value))
+
+
+def with_system(row: Fields, turns: Prompt, *names: str) -> Prompt:
+    """The turns after the row's own system prompt, where it has one and they do not.
+
+    Args:
+        names: The fields that it may be in; `system` if none is named.
+    """
+    field = next((name for name in names if row.get(name)), "system")
+    system = optional_text(row, field)
+    if not system or turns[0].role == "system":
+        return turns
+    return (Message("system", system), *turns)
+
+
+def objects(row: Fields, field: str) -> list[dict[str, Any]]:
+    """A field that must be a list of at least one object."""
+    value = get(row, field)
+    if not isinstance(value, list) or not value:
+        raise expected(field, "a list of objects", value)
+    for index, one in enumerate(value):
+        if not isinstance(one, dict):
+            raise expected(f"{field}[{index}]", "an object", one)
+    return value
+
+
+def inner(row: Fields, field: str) -> dict[str, Any]:
+    """A field that must be an object."""
+    value = get(row, field)
+    if not isinstance(value, dict):
+        raise expected(field, "an object", value)
+    return value
 
 
 def prompt(row: Fields, field: str) -> Prompt:

@@ -16,9 +16,20 @@ from tests.feedback.rows import ASKED, fault, parse, turn
 def test_the_example_of_a_format_is_of_that_format_alone(format: Format) -> None:
     row = json.loads(format.example)
     assert [one.name for one in FORMATS if one.matches(row)] == [format.name]
-    (feedback,) = format.parse(row, "alice")
+    feedback, *_ = format.parse(row, "alice")
     assert feedback.responses[0].strip(" .").lower() == "blue"
     assert detect([row]) is by_name(format.name) is format
+
+
+@pytest.mark.parametrize("format", FORMATS, ids=lambda one: one.name)
+def test_a_format_gives_the_kinds_that_it_names(format: Format) -> None:
+    said = {feedback.kind for feedback in format.parse(json.loads(format.example), "alice")}
+    assert said <= set(format.kinds)
+    assert format.kinds[0] in said
+
+
+def test_no_two_formats_have_one_name() -> None:
+    assert len({one.name for one in FORMATS}) == len(FORMATS)
 
 
 @pytest.mark.parametrize("format", FORMATS, ids=lambda one: one.name)
@@ -37,8 +48,9 @@ def test_rows_with_the_right_keys_and_the_wrong_values_say_what_is_wrong() -> No
 
 def test_an_unknown_format_shows_the_fields_and_the_nearest_formats() -> None:
     with pytest.raises(DataError) as caught:
-        detect([{"instruction": "x", "output": "y"}])
-    assert "the rows have instruction, output; nearest: alpaca-kto" in caught.value.message
+        detect([{"question": "x", "kto_tag": 1}])
+    assert "the rows have question, kto_tag; nearest: " in caught.value.message
+    assert "alpaca-kto has instruction|question, output, kto_tag|label" in caught.value.message
     with pytest.raises(DataError, match="no fields"):
         detect([{}])
 
@@ -115,9 +127,8 @@ field_values = (
 rows = st.dictionaries(names, field_values, max_size=6)
 
 
-@settings(deadline=None, max_examples=400)
-@given(rows)
-def test_any_row_is_feedback_or_an_error_of_ours_in_any_format(row: dict[str, Any]) -> None:
+def read_in_every_format(row: dict[str, Any]) -> None:
+    """Every format takes any row as feedback, or refuses it with one line."""
     for one in FORMATS:
         one.matches(row)
         try:
@@ -125,8 +136,57 @@ def test_any_row_is_feedback_or_an_error_of_ours_in_any_format(row: dict[str, An
         except DataError as error:
             assert "\n" not in error.message
         else:
+            assert parsed, "a row that says nothing is refused, not passed over"
             assert all(len(feedback.key) == 16 for feedback in parsed)
+            assert {feedback.user for feedback in parsed} == {"alice"}
+            assert {feedback.kind for feedback in parsed} <= set(one.kinds)
     try:
         detect([row])
     except DataError as error:
         assert "\n" not in error.message
+
+
+@settings(deadline=None, max_examples=300)
+@given(rows)
+def test_any_row_is_feedback_or_an_error_of_ours_in_any_format(row: dict[str, Any]) -> None:
+    read_in_every_format(row)
+
+
+def places(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """The way to every value inside a row."""
+    if isinstance(value, dict):
+        inner = list(value.items())
+    else:
+        inner = list(enumerate(value)) if isinstance(value, list) else []
+    return [path, *(way for name, one in inner for way in places(one, (*path, name)))]
+
+
+odd_values = (
+    field_values
+    | st.sampled_from(["", " ", "N/A", "yes", 0, -1, 10**400, 1e308, float("nan"), float("inf")])
+    | st.dictionaries(st.sampled_from(["text", "content", "response", "score"]), contents)
+)
+
+
+@st.composite
+def broken_examples(draw: st.DrawFn) -> dict[str, Any]:
+    """The example of a format with one to three values lost or replaced, at any depth."""
+    row = json.loads(draw(st.sampled_from(FORMATS)).example)
+    for _ in range(draw(st.integers(1, 3))):
+        *way, last = draw(st.sampled_from(places(row)[1:] or [("id",)]))
+        inside = row
+        for name in way:
+            inside = inside[name]
+        if draw(st.booleans()):
+            inside[last] = draw(odd_values)
+        elif isinstance(inside, list) or last in inside:
+            del inside[last]
+    return row  # type: ignore[no-any-return]
+
+
+@settings(deadline=None, max_examples=1000)
+@given(broken_examples())
+def test_any_example_with_something_odd_in_it_is_feedback_or_an_error_of_ours(
+    row: dict[str, Any],
+) -> None:
+    read_in_every_format(row)

@@ -12,7 +12,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefcli.errors import DataError, UsageError
-from prefcli.feedback.formats import hh_rlhf, llamafactory, own, trl
+from prefcli.feedback.formats import (
+    anthropic_evals,
+    axolotl,
+    demonstrations,
+    hh_rlhf,
+    llamafactory,
+    ms_swift,
+    openai_preference,
+    own,
+    pandalm,
+    prism,
+    ranked_lists,
+    summarize_from_feedback,
+    trl,
+    ultrafeedback,
+)
 from prefcli.feedback.formats.definition import Format
 
 __all__ = ["FORMATS", "Format", "by_name", "detect"]
@@ -27,11 +42,38 @@ FORMATS: tuple[Format, ...] = (
     llamafactory.SHAREGPT_KTO,
     llamafactory.ALPACA_PREFERENCE,
     llamafactory.ALPACA_KTO,
+    llamafactory.V1_PREFERENCE,
+    ultrafeedback.RAW,
+    ultrafeedback.BINARIZED,
+    axolotl.PREFERENCE,
+    axolotl.KTO,
+    ms_swift.PREFERENCE,
+    ms_swift.QUERY_PREFERENCE,
+    ms_swift.QUERY_KTO,
+    openai_preference.FORMAT,
+    hh_rlhf.PROMPTED,
+    hh_rlhf.RED_TEAM,
+    ranked_lists.NECTAR,
+    ranked_lists.RANKS,
+    ranked_lists.SCORES,
+    summarize_from_feedback.COMPARISON,
+    summarize_from_feedback.AXES,
+    prism.FORMAT,
+    pandalm.FORMAT,
+    pandalm.TRAINING,
+    anthropic_evals.FORMAT,
+    trl.STEPWISE,
     trl.IMPLICIT,
+    *demonstrations.FORMATS,
 )
 
-# `chosen` and `rejected` alone belong to several formats and tell nothing apart.
-_BY_KEYS = tuple(one for one in FORMATS if one.fields != (("chosen",), ("rejected",)))
+# `chosen` and `rejected` alone belong to several formats and tell nothing apart; and that a row has
+# a demonstration's fields does not say that it has no verdict.
+_BY_KEYS = tuple(
+    one
+    for one in FORMATS
+    if one.fields != (("chosen",), ("rejected",)) and one not in demonstrations.FORMATS
+)
 
 
 def by_name(name: str) -> Format:

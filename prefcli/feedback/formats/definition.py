@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from prefcli.feedback.records import Feedback
+from prefcli.feedback.records import Feedback, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Format:
         users: The fields in which the format itself names the user, the first that a row has
             counts; empty where it names none.
         note: What has to be said to whoever reads such a file, or "".
+        kinds: The kinds of judgement that its rows give.
+        tried: Tried on a real file; else written from documentation only.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Format:
     parse: Callable[[Mapping[str, Any], str], Iterator[Feedback]]
     users: tuple[str, ...] = ()
     note: str = ""
+    kinds: tuple[Kind, ...] = ("pair",)
+    tried: bool = False
 
     def fields_in(self, row: Mapping[str, Any]) -> int:
         """How many of the required fields a row has, whatever they hold."""

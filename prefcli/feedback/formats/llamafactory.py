@@ -4,7 +4,9 @@ Source: https://github.com/hiyouga/LLaMA-Factory, data/README.md: the ShareGPT f
 `conversations`, or in `messages` for its OpenAI flavour) and the Alpaca form (`instruction` and
 `input`, joined by a line break; `question` in the Orca pairs that data/dataset_info.json lists).
 The verdict of a KTO row is `kto_tag`, or `label` as in its demo file. A `system` column becomes
-the first turn.
+the first turn. An answer may also be a list that begins with an assistant's turn, as axolotl's
+`chat_template.default` has it. The v1 form (src/llamafactory/v1, data/v1_dpo_demo.jsonl) holds two
+whole conversations, whose content is a list of parts of a `type` and a `value`.
 """
 
 from __future__ import annotations
@@ -27,23 +29,32 @@ def _conversation(row: Mapping[str, Any]) -> tuple[str, Prompt]:
     """The name of the field that holds the turns, and the turns."""
     field = next((name for name in _TURNS if name in row), _TURNS[0])
     turns = fields.messages(row, field)
-    return field, _with_system(row, turns)
-
-
-def _with_system(row: Mapping[str, Any], turns: Prompt) -> Prompt:
-    system = fields.optional_text(row, "system")
-    if not system or turns[0].role == "system":
-        return turns
-    return (Message("system", system), *turns)
+    return field, fields.with_system(row, turns)
 
 
 # ShareGPT ----------------------------------------------------------------------------------------
 
 
-def _matches_sharegpt_preference(row: Mapping[str, Any]) -> bool:
+def follows_turns(row: Mapping[str, Any]) -> bool:
+    """Whether `chosen` and `rejected` go on where the row's turns end."""
     return any(isinstance(row.get(name), list) for name in _TURNS) and all(
-        isinstance(row.get(name), dict | str) for name in ("chosen", "rejected")
+        _is_answer(row.get(name)) for name in ("chosen", "rejected")
     )
+
+
+def _is_answer(value: Any) -> bool:
+    if isinstance(value, list):  # of turns; a whole conversation would begin with another role
+        first = value[0] if value and isinstance(value[0], dict) else {}
+        return first.get("role", first.get("from")) in ("assistant", "gpt")
+    return isinstance(value, dict | str)
+
+
+def _matches_sharegpt_preference(row: Mapping[str, Any]) -> bool:
+    if row.get("prompt") is not None:  # with these two the turns are a copy of one of them
+        listed = any(isinstance(row.get(name), list) for name in ("chosen", "rejected"))
+        if listed or "score_chosen" in row:
+            return False
+    return follows_turns(row)
 
 
 def _parse_sharegpt_preference(row: Mapping[str, Any], user: str) -> Iterator[Feedback]:
@@ -61,6 +72,7 @@ SHAREGPT_PREFERENCE = Format(
     fields=(_TURNS, *_ANSWERS),
     matches=_matches_sharegpt_preference,
     parse=_parse_sharegpt_preference,
+    tried=True,
 )
 
 
@@ -85,6 +97,8 @@ SHAREGPT_KTO = Format(
     fields=(_TURNS, _VERDICT),
     matches=_matches_sharegpt_kto,
     parse=_parse_sharegpt_kto,
+    kinds=("thumb",),
+    tried=True,
 )
 
 
@@ -95,14 +109,16 @@ def _is_asked(row: Mapping[str, Any]) -> bool:
     return any(isinstance(row.get(name), str) for name in _ASKED)
 
 
-def _instruction(row: Mapping[str, Any]) -> Prompt:
+def instruction(row: Mapping[str, Any]) -> Prompt:
+    """The turns of a row in the Alpaca form: its system prompt, its history, what is asked."""
     asked = next((name for name in _ASKED if name in row), _ASKED[0])
     parts = [fields.text(row, asked), fields.optional_text(row, "input")]
     last = Message("user", "\n".join(part for part in parts if part))
-    return _with_system(row, (*_history(row), last))
+    return fields.with_system(row, (*history(row), last))
 
 
-def _history(row: Mapping[str, Any]) -> Iterator[Message]:
+def history(row: Mapping[str, Any]) -> Iterator[Message]:
+    """The turns of `history`, a list of [question, answer], where a row has one."""
     earlier = row.get("history")
     if earlier in (None, ""):
         return
@@ -121,7 +137,7 @@ def _matches_alpaca_preference(row: Mapping[str, Any]) -> bool:
 
 def _parse_alpaca_preference(row: Mapping[str, Any], user: str) -> Iterator[Feedback]:
     chosen, rejected = fields.text(row, "chosen"), fields.text(row, "rejected")
-    yield judgements.pair(row, user, _instruction(row), chosen, rejected)
+    yield judgements.pair(row, user, instruction(row), chosen, rejected)
 
 
 ALPACA_PREFERENCE = Format(
@@ -140,7 +156,7 @@ def _matches_alpaca_kto(row: Mapping[str, Any]) -> bool:
 
 
 def _parse_alpaca_kto(row: Mapping[str, Any], user: str) -> Iterator[Feedback]:
-    prompt, response = _instruction(row), fields.text(row, "output")
+    prompt, response = instruction(row), fields.text(row, "output")
     yield judgements.thumb(row, user, prompt, response, fields.verdict(row, *_VERDICT))
 
 
@@ -150,4 +166,32 @@ ALPACA_KTO = Format(
     fields=(_ASKED, ("output",), _VERDICT),
     matches=_matches_alpaca_kto,
     parse=_parse_alpaca_kto,
+    kinds=("thumb",),
+)
+
+
+# v1 ----------------------------------------------------------------------------------------------
+
+
+def _matches_v1_preference(row: Mapping[str, Any]) -> bool:
+    names = ("chosen_messages", "rejected_messages")
+    return all(isinstance(row.get(name), list) for name in names)
+
+
+def _parse_v1_preference(row: Mapping[str, Any], user: str) -> Iterator[Feedback]:
+    chosen = fields.messages(row, "chosen_messages")
+    rejected = fields.messages(row, "rejected_messages")
+    yield judgements.pair(row, user, *fields.split_pair(chosen, rejected))
+
+
+V1_PREFERENCE = Format(
+    name="llamafactory-v1",
+    example='{"chosen_messages": [{"role": "user", "content": [{"type": "text", "value": '
+    '"What is the sky?"}]}, {"role": "assistant", "content": [{"type": "text", "value": "Blue."}]}]'
+    ', "rejected_messages": [{"role": "user", "content": [{"type": "text", "value": '
+    '"What is the sky?"}]}, {"role": "assistant", "content": [{"type": "text", "value": "Green."}]}'
+    "]}",
+    fields=(("chosen_messages",), ("rejected_messages",)),
+    matches=_matches_v1_preference,
+    parse=_parse_v1_preference,
 )

@@ -1,23 +1,29 @@
 """The preference formats of Hugging Face TRL.
 
-Source: https://huggingface.co/docs/trl/dataset_formats, sections "Preference" and "Unpaired
-preference"; each in its standard (text) and its conversational (messages) form, with the prompt
-stated or implied. Beyond the page, a text prompt may stand beside whole conversations, as in
-UltraFeedback-binarized, whose `prompt` repeats the first user turn.
+Source: https://huggingface.co/docs/trl/dataset_formats, sections "Preference", "Unpaired
+preference" and "Stepwise supervision"; the first two in their standard (text) and conversational
+(messages) form, with the prompt stated or implied. Beyond the page, a text prompt may stand beside
+whole conversations, as in UltraFeedback-binarized, whose `prompt` repeats the first user turn, and
+a `system` column becomes the first turn, as in axolotl's `prompt_pairs` and `ultra`.
+
+An answer whose steps were labelled is judged as a whole, as the page itself turns such rows into
+unpaired ones: it is up if every step is right.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from prefcli.errors import DataError
 from prefcli.feedback import fields, judgements
-from prefcli.feedback.formats import hh_rlhf
+from prefcli.feedback.formats import hh_rlhf, llamafactory
 from prefcli.feedback.formats.definition import Format
 from prefcli.feedback.records import Feedback, Prompt, text_prompt
 
 _ANSWERS = (("chosen",), ("rejected",))
+SCORES = ("score_chosen", "score_rejected")  # of UltraFeedback-binarized
 # Fields that hold a prompt in other formats: where one stands, the prompt is not implied.
 _OTHER_PROMPTS = {
     *("instruction", "question", "query", "input", "context", "history", "system"),
@@ -27,12 +33,14 @@ _OTHER_PROMPTS = {
 
 def _matches_preference(row: Mapping[str, Any]) -> bool:
     texts = all(isinstance(row.get(name), str) for name in ("prompt", "chosen", "rejected"))
-    return texts and not hh_rlhf.FORMAT.matches(row)
+    transcripts = hh_rlhf.FORMAT.matches(row) or hh_rlhf.PROMPTED.matches(row)
+    return texts and not transcripts and not row.keys() >= set(SCORES)
 
 
 def _parse_preference(row: Mapping[str, Any], user: str) -> Iterator[Feedback]:
     chosen, rejected = fields.text(row, "chosen"), fields.text(row, "rejected")
-    yield judgements.pair(row, user, text_prompt(fields.text(row, "prompt")), chosen, rejected)
+    prompt = fields.with_system(row, text_prompt(fields.text(row, "prompt")))
+    yield judgements.pair(row, user, prompt, chosen, rejected)
 
 
 PREFERENCE = Format(
@@ -45,7 +53,9 @@ PREFERENCE = Format(
 
 
 def _matches_conversational(row: Mapping[str, Any]) -> bool:
-    if not {"chosen", "rejected"} <= row.keys():
+    if not {"chosen", "rejected"} <= row.keys() or row.keys() >= set(SCORES):
+        return False
+    if row.get("prompt") is None and llamafactory.follows_turns(row):
         return False
     return any(isinstance(row.get(name), list) for name in ("prompt", "chosen", "rejected"))
 
@@ -58,7 +68,7 @@ def _parse_conversational(row: Mapping[str, Any], user: str) -> Iterator[Feedbac
         prompt, chosen, rejected = _split(
             prompt, fields.messages(row, "chosen"), fields.messages(row, "rejected")
         )
-    yield judgements.pair(row, user, prompt, chosen, rejected)
+    yield judgements.pair(row, user, fields.with_system(row, prompt), chosen, rejected)
 
 
 def _split(prompt: Prompt | None, chosen: Prompt, rejected: Prompt) -> tuple[Prompt, str, str]:
@@ -149,6 +159,7 @@ def _parse_unpaired(row: Mapping[str, Any], user: str) -> Iterator[Feedback]:
         prompt, response = fields.split_last(turns, "completion")
     else:
         response = fields.answer(row, "completion")
+    prompt = fields.with_system(row, prompt)
     yield judgements.thumb(row, user, prompt, response, fields.verdict(row, "label"))
 
 
@@ -158,4 +169,40 @@ UNPAIRED = Format(
     fields=(("prompt",), ("completion",), ("label",)),
     matches=_matches_unpaired,
     parse=_parse_unpaired,
+    kinds=("thumb",),
+)
+
+
+def _matches_stepwise(row: Mapping[str, Any]) -> bool:
+    lists = all(isinstance(row.get(name), list) for name in ("completions", "labels"))
+    return lists and isinstance(row.get("prompt"), str | list)
+
+
+def _parse_stepwise(row: Mapping[str, Any], user: str) -> Iterator[Feedback]:
+    steps, labels = fields.get(row, "completions"), fields.get(row, "labels")
+    if not isinstance(steps, list) or not steps or not all(isinstance(one, str) for one in steps):
+        raise fields.expected("completions", "a list of steps, each a text", steps)
+    if not isinstance(labels, list) or len(labels) != len(steps):
+        raise fields.expected("labels", f"a list of {len(steps)}, one for each step", labels)
+    right = [
+        fields.verdict({f"labels[{at}]": one}, f"labels[{at}]") for at, one in enumerate(labels)
+    ]
+    prompt = fields.with_system(row, fields.prompt(row, "prompt"))
+    yield judgements.thumb(row, user, prompt, _joined(steps), min(right))
+
+
+def _joined(steps: list[str]) -> str:
+    """The steps as one text, each on a line of its own unless they bring their own white space."""
+    glued = any(two[:1].isspace() or one[-1:].isspace() for one, two in pairwise(steps))
+    return ("" if glued else "\n").join(steps)
+
+
+STEPWISE = Format(
+    name="trl-stepwise",
+    example='{"prompt": "What is the sky?", "completions": ["Blue."], "labels": [true]}',
+    fields=(("prompt",), ("completions",), ("labels",)),
+    matches=_matches_stepwise,
+    parse=_parse_stepwise,
+    note="an answer of labelled steps was read as one thumb: up if every step is right",
+    kinds=("thumb",),
 )
