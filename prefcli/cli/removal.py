@@ -82,3 +82,8 @@ def forget(
                 f"trained on prompts of {user}: space {words.some(gone['spaces'])}; "
                 "that cannot be undone, train a new one without them"
             )
+        if gone["unfinished"]:
+            output.warning(
+                f"the unfinished training of space {words.some(gone['unfinished'])} had prompts "
+                f"of {user} and is removed: begin it anew"
+            )

@@ -14,6 +14,7 @@ from prefcli.config import SPACES_NAME
 from prefcli.errors import NotFoundError, UsageError
 from prefcli.feedback.conflicts import Conflicts
 from prefcli.feedback.records import KINDS
+from prefcli.services.space_plan import abandon_trainings
 from prefcli.store import Forgotten, Selection, Store, StoredFeedback
 from prefcli.store.removal import FORGOTTEN
 
@@ -174,21 +175,23 @@ def forget(store: Store, user: str) -> dict[str, Any]:
     """Remove everything about a user from every file of the home.
 
     Returns:
-        `user`; how many `judgements`, `encodings`, `profiles` and `generations` are gone; and
-        `spaces`: those that were trained on the user's prompts, which cannot be undone.
+        `user`; how many `judgements`, `encodings`, `profiles` and `generations` are gone;
+        `spaces`: those that were trained on the user's prompts, which cannot be undone; and
+        `unfinished`: trainings on them that had not ended, which are gone with the prompts.
 
     Raises:
         NotFoundError: there is nothing about them.
         PrefcliError: see `Store.forget_user`.
     """
     spaces = _strike_from_spaces(store.home, user)
+    unfinished = abandon_trainings(store.home / SPACES_NAME, user)
     try:
         forgotten = store.forget_user(user)
     except NotFoundError:
-        if not spaces:
+        if not (spaces or unfinished):
             raise
         forgotten = Forgotten(user, 0, 0, 0, 0)
-    return asdict(forgotten) | {"spaces": spaces}
+    return asdict(forgotten) | {"spaces": spaces, "unfinished": unfinished}
 
 
 def _strike_from_spaces(home: Path, user: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,18 @@ def portable_space(store: Store, name: str | None = None) -> tuple[SpaceReferenc
     """
     reference = resolve_space(store, name)
     tensors = read_weights(reference.directory, reference.fingerprint)
-    return reference, Portable(reference.description, tensors, _source(store, reference))
+    described = _without_names(reference.description)
+    return reference, Portable(described, tensors, _source(store, reference))
+
+
+def _without_names(description: Mapping[str, Any]) -> dict[str, Any]:
+    """A description that says of how many users' prompts the space saw, and not of whose."""
+    provenance = dict(description.get("provenance") or {})
+    prompts = dict(provenance.get("prompts") or {})
+    if "users" in prompts:
+        prompts["users"] = len(prompts["users"])
+        provenance["prompts"] = prompts
+    return {**description, **({"provenance": provenance} if provenance else {})}
 
 
 def export_space(

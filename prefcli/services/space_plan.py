@@ -11,7 +11,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -22,6 +22,7 @@ from prefcli.services.space_files import writing
 
 FORMAT = 1
 PLAN, LOCK = "plan.json", "lock"
+UNFINISHED = ".unfinished-"  # no space can have such a name
 # Far beyond what helps, and short of what can only be a slip of the finger.
 MOST = {
     "samples": 1024,
@@ -175,7 +176,19 @@ class Plan:
 
 def unfinished(space_directory: Path) -> Path:
     """Where the training of the space in `space_directory` lies until it ends."""
-    return space_directory.with_name(f".unfinished-{space_directory.name}")
+    return space_directory.with_name(f"{UNFINISHED}{space_directory.name}")
+
+
+def abandon_trainings(spaces: Path, user: str) -> list[str]:
+    """Remove the unfinished trainings on a user's prompts; the names of their spaces."""
+    found = []
+    for directory in sorted(spaces.glob(f"{UNFINISHED}*")):
+        with suppress(DataError):  # damaged: nobody can tell whose prompts are in it
+            if user not in Plan.load(directory).provenance.get("users", ()):
+                continue
+        shutil.rmtree(directory)
+        found.append(directory.name.removeprefix(UNFINISHED))
+    return found
 
 
 @contextmanager

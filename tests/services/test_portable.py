@@ -86,6 +86,19 @@ def test_a_space_that_was_carried_is_the_same_to_the_last_byte(
     assert Path(again["file"]).read_bytes() == Path(file).read_bytes()
 
 
+def test_a_carried_space_says_how_many_users_prompts_it_saw_and_not_whose(
+    store: Store, tmp_path: Path
+) -> None:
+    path = store.space_directory("first") / "space.json"
+    description = json.loads(path.read_text())
+    description["provenance"] = {"prompts": {"source": "feedback", "users": ["alice", "bob"]}}
+    path.write_text(json.dumps(description))
+    file = Path(file_of(store, "first", tmp_path))
+    assert b"alice" not in file.read_bytes()
+    assert b'"users": 2' in file.read_bytes() or b'\\"users\\": 2' in file.read_bytes()
+    assert "alice" in path.read_text()  # here the name is needed, to tell who was in it
+
+
 def test_the_same_space_twice_adds_nothing_and_another_name_is_allowed(
     store: Store, tmp_path: Path
 ) -> None:
@@ -192,7 +205,7 @@ def test_sizes_that_only_the_base_can_judge_are_told_when_it_is_there(
     content = changed(store, adapter=adapter | {"heads": 8, "head_dim": 4})
     add_portable(other, content, "turned", None, "f")
     with pytest.raises(DataError, match="sizes are not those of base"):
-        open_space(resolve_space(other, "turned")).check_base(base)
+        open_space(resolve_space(other, "turned")).attach(base)
 
 
 def test_an_export_is_whole_or_not_there(

@@ -14,6 +14,7 @@ from prefcli.feedback.records import Message, text_prompt
 from prefcli.latent.space import Space
 from prefcli.latent.train import Questions, Sampling
 from prefcli.services import space_training
+from prefcli.services.feedback import forget
 from prefcli.services.space_plan import PLAN, Plan, SpaceSettings, unfinished
 from prefcli.store import Store
 from tests.random_spaces import random_space
@@ -150,3 +151,17 @@ def test_given_answers_are_not_sampled_and_provenance_tells_whose_prompts_went_i
     assert questions.given == {text_prompt(f"p{i}"): (f"a{i}", f"b{i}") for i in range(11)}
     assert len(questions.prompts) + len(questions.held_out) == 12
     assert questions.provenance == {"source": "given.jsonl"}
+
+
+def test_who_is_forgotten_is_in_no_unfinished_training(store: Store) -> None:
+    spaces = store.home / "spaces"
+    for name, users in (("one", ["alice", "bob"]), ("other", ["bob"])):
+        directory = unfinished(store.space_directory(name))
+        directory.mkdir(parents=True)
+        provenance = {"source": "feedback", "users": users}
+        Plan("tiny", SpaceSettings(), [text_prompt("hers")], [], {}, provenance).save(directory)
+    gone = forget(store, "alice")
+    assert (gone["unfinished"], gone["spaces"]) == (["one"], [])
+    assert [path.name for path in spaces.iterdir()] == [".unfinished-other"]
+    with pytest.raises(NotFoundError):
+        forget(store, "alice")
