@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from prefcli.cli.app import app
+from prefcli.feedback.formats import FORMATS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,3 +50,22 @@ def test_every_command_in_the_readme_has_words_that_prefcli_knows(line: str) -> 
             break
     assert page.exit_code == 0
     assert [option for option in options if option not in page.stdout] == []
+
+
+def test_the_table_of_formats_is_what_the_readers_say() -> None:
+    page = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in page.splitlines()
+        if line.startswith("| `")
+    ]
+    said = {name.strip("`"): (kinds, user, tried) for name, _, kinds, user, tried in rows}
+    assert len(said) == len(rows)
+    assert said == {
+        one.name: (
+            ", ".join(one.kinds),
+            ", ".join(f"`{field}`" for field in one.users),
+            "real file" if one.tried else "documentation",
+        )
+        for one in FORMATS
+    }

@@ -40,6 +40,12 @@ def test_annotators_who_agree_are_two_judgements_and_who_said_nothing_none() -> 
     assert (first.row_id, first.key != second.key) == ("0", True)
 
 
+def test_a_response_that_became_true_on_its_way_is_a_text_again() -> None:
+    assert parse({**row(annotator1=1), "response1": True}).responses == ("True", "It is long.")
+    said = fault({**row(annotator1=1), "response2": None}, "pandalm")
+    assert said == "field 'response2': expected text, came null"
+
+
 def test_annotators_may_be_called_labels() -> None:
     assert [one.annotator for one in [parse(row(label_0="1"))]] == ["label_0"]
 

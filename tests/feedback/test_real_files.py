@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import tarfile
 from pathlib import Path
 
+import pytest
+
+from prefcli.errors import DataError
 from prefcli.feedback.containers import Row, read_rows
 from prefcli.feedback.formats import detect
 from prefcli.feedback.records import Feedback
@@ -76,3 +80,71 @@ def test_hh_rlhf_transcripts_lose_nothing(shared_data: Path) -> None:
             for response, field in zip(feedback.responses, ("chosen", "rejected"), strict=True):
                 told = f"{begin} Assistant: {response}"
                 assert told.split() == row[field].split()
+
+
+def test_alpaca_demo_and_gpteacher_are_demonstrations_and_nothing_else(shared_data: Path) -> None:
+    sizes = {
+        "llamafactory_demo/alpaca_en_demo.json": 999,
+        "gpteacher/roleplay-simple-deduped-roleplay-instruct.json": 1923,
+    }
+    for file, size in sizes.items():
+        name, _, parsed = read(shared_data / file)
+        assert name == "alpaca-demonstration"
+        assert len(parsed) == size
+        assert {feedback.kind for feedback in parsed} == {"demonstration"}
+        written = json.loads((shared_data / file).read_text("utf-8"))
+        field = "output" if "output" in written[0] else "response"
+        assert [one.responses[0] for one in parsed] == [row[field] for row in written]
+
+
+def test_every_persona_is_thumbs_of_which_half_are_up(shared_data: Path, tmp_path: Path) -> None:
+    with tarfile.open(shared_data / "anthropic_evals_persona" / "persona.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    files = sorted(tmp_path.rglob("*.jsonl"))
+    assert len(files) == 135
+    rows = 0
+    for file in files:
+        name, _, parsed = read(file)
+        assert name == "anthropic-persona"
+        rows += len(parsed)
+        up = sum(feedback.value for feedback in parsed)
+        assert 0.4 < up / len(parsed) < 0.6
+        assert {feedback.prompt for feedback in parsed} == {parsed[0].prompt}
+    assert rows == 133_204
+
+
+@pytest.mark.parametrize(
+    "file", ["squality/v1-3/txt/dev.jsonl", "self_instruct/data/seed_tasks.jsonl"]
+)
+def test_a_file_without_judgements_is_not_taken_for_feedback(shared_data: Path, file: str) -> None:
+    values = [row.value for row in read_rows(str(shared_data / file)) if row.value is not None]
+    with pytest.raises(DataError, match="no known format of feedback"):
+        detect(values[:32])
+
+
+def test_pandalm_test_set_is_three_pairs_a_row(shared_data: Path) -> None:
+    path = shared_data / "pandalm" / "testset-v1.json"
+    if not path.is_file():
+        pytest.skip("data/testset-v1.json of WeOpenML/PandaLM is not in ../shared/data/pandalm")
+    rows = [row.value for row in read_rows(str(path)) if row.value is not None]
+    found = detect(rows[:32])
+    parsed = [one for row in rows for one in found.parse(row, "everyone")]
+    assert (found.name, len(rows), len(parsed)) == ("pandalm", 999, 2997)
+    first = [one for one in parsed if one.annotator == "annotator1"]
+    assert sum(one.value == 0.5 for one in first) == 97
+    assert len({one.key for one in parsed}) == 2997
+
+
+@pytest.mark.parametrize(
+    ("file", "format", "size"),
+    [
+        ("v1_dpo_demo.jsonl", "llamafactory-v1", 10),
+        ("v1_sft_demo.jsonl", "sharegpt-demonstration", 500),
+    ],
+)
+def test_the_demos_of_llamafactory_v1(shared_data: Path, file: str, format: str, size: int) -> None:
+    path = shared_data / "llamafactory_demo" / file
+    if not path.is_file():
+        pytest.skip(f"data/{file} of LLaMA-Factory is not in ../shared/data/llamafactory_demo")
+    name, _, parsed = read(path)
+    assert (name, len(parsed)) == (format, size)

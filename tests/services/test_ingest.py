@@ -167,6 +167,47 @@ def test_rows_flow_into_the_store_one_by_one(tmp_path: Path) -> None:
     assert read == []
 
 
+# Users -------------------------------------------------------------------------------------------
+
+
+def turns(*scores: Any, user: Any = "user3") -> dict[str, Any]:
+    """A row of PRISM: one question and its scored answers."""
+    answers = [
+        {"turn": 0, "role": "model", "content": f"a{at}", "score": score, "if_chosen": at == 0}
+        for at, score in enumerate(scores)
+    ]
+    asked = {"turn": 0, "role": "user", "content": "Why?"}
+    return {"user_id": user, "conversation_id": "c1", "conversation_history": [asked, *answers]}
+
+
+def test_a_format_names_its_users_itself(store: Store, tmp_path: Path) -> None:
+    worker = {"summaries": [{"text": "a"}, {"text": "b"}], "info": {"post": "x"}, "choice": 0}
+    transcript = "\n\nHuman: x\n\nAssistant: y"
+    attack = {"transcript": transcript, "rating": 1, "red_team_member_id": 12}
+    files = {
+        "compared": [{**worker, "worker": name} for name in ("w1", "w2")],
+        "attacked": [attack],
+        "talked": [turns(90, 10)],
+    }
+    sources = [write(tmp_path / f"{name}.jsonl", rows) for name, rows in files.items()]
+    report = ingest(store, sources)
+    assert report.users == ["12", "user3", "w1", "w2"]
+    assert report.inserted == 5
+    with pytest.raises(DataError, match=r"1 of 1 rows") as caught:
+        ingest(store, [write(tmp_path / "x.jsonl", [turns(1, user=None)])])
+    assert "field 'user_id': expected a user's name, came null" in caught.value.details[0]
+
+
+def test_a_row_of_several_judgements_enters_whole_or_not_at_all(
+    store: Store, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "x.jsonl", [turns(90, 10), turns(50, 101), turns(40, "x")])
+    report = ingest(store, [path], skip_bad=True, rejects=tmp_path / "bad.jsonl")
+    assert (report.read, report.inserted, report.rejected) == (3, 2, 2)
+    assert [one.value for one in stored(store)] == [90, 10]
+    assert len((tmp_path / "bad.jsonl").read_text("utf-8").splitlines()) == 2
+
+
 def test_an_ingest_is_noted_with_its_sources_and_counts(store: Store, tmp_path: Path) -> None:
     path = write(tmp_path / "x.jsonl", [pair(1), pair(1), pair(2, rejected="Blue.")])
     ingest(store, [path], user="alice")

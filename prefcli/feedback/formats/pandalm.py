@@ -27,8 +27,14 @@ def _names(row: Mapping[str, Any]) -> list[str]:
 
 
 def _has_responses(row: Mapping[str, Any]) -> bool:
-    named = ("instruction", "response1", "response2")
-    return all(isinstance(row.get(name), str) for name in named)
+    responses = all(isinstance(row.get(name), str | bool) for name in ("response1", "response2"))
+    return responses and isinstance(row.get("instruction"), str)
+
+
+def _response(row: Mapping[str, Any], field: str) -> str:
+    """A response; six of the test set were the text `True` before they became JSON's true."""
+    value = row.get(field)
+    return str(value) if isinstance(value, bool) else fields.text(row, field)
 
 
 def _pair(
@@ -44,7 +50,7 @@ def _pair(
     better = _VERDICTS.get(str(said).strip().lower(), -1)
     if better == -1 or isinstance(said, bool):
         raise fields.expected(field, "1, 2, or 0 for a tie", said)
-    texts = [fields.text(asked, "response1"), fields.text(asked, "response2")]
+    texts = [_response(asked, "response1"), _response(asked, "response2")]
     first = better or 0
     return judgements.pair(
         row,
