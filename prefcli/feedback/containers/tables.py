@@ -38,6 +38,7 @@ def table_rows(path: Path, kind: str, name: str) -> Iterator[Row]:
     number = 1  # the header's
     try:
         for batch in _batches(path, kind):
+            batch.validate(full=True)
             names = batch.schema.names
             twice = sorted({one for one in names if names.count(one) > 1})
             if twice:
@@ -47,8 +48,8 @@ def table_rows(path: Path, kind: str, name: str) -> Iterator[Row]:
                     number += 1
                     yield _row(number, fields)
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
-        if isinstance(error, OSError) and error.errno is not None and not error.args[1:]:
-            raise
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # pyarrow's own, of damage, have no number
         where = f"after row {number}" if number > 1 else "from its start"
         raise DataError(f"{name}: the {kind} data is cut off or damaged {where}") from error
 
@@ -62,7 +63,9 @@ def _batches(path: Path, kind: str) -> Iterator[Any]:
         with parquet.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
             yield from file.iter_batches(batch_size=_ROWS_AT_ONCE, use_threads=False)
         return
-    with pyarrow.memory_map(str(path)) as source:
+    # Read and not mapped, and every batch looked through: Arrow believes the offsets that a file
+    # states, and a wrong one would end the process instead of the reading.
+    with pyarrow.OSFile(str(path)) as source:
         if kind == "arrow":
             reader = pyarrow.ipc.open_file(source)
             yield from (reader.get_batch(index) for index in range(reader.num_record_batches))

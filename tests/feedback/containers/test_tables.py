@@ -115,6 +115,20 @@ def test_a_damaged_table_is_an_error_of_ours(kind: str, share: float, change: bo
             assert all(isinstance(row, Row) for row in rows)
 
 
+@pytest.mark.parametrize("kind", ["arrow", "arrow stream"])
+def test_no_changed_byte_of_an_arrow_file_ends_the_process(kind: str, tmp_path: Path) -> None:
+    path = Path(write_table(tmp_path / "x", ROWS, kind))
+    data = path.read_bytes()
+    refused = 0
+    for at in range(len(data)):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :])
+        try:
+            list(read_rows(str(path)))
+        except PrefcliError:
+            refused += 1
+    assert refused > 50
+
+
 def test_a_workbook_says_what_its_csv_would(tmp_path: Path) -> None:
     day = datetime.date(2026, 1, 2)
     cells = [[None, None], ["prompt", "label ", "n", "day"], ["p\nq", True, 2.0, day], [], ["r"]]
