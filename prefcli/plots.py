@@ -96,7 +96,7 @@ def plot_space(
         _view(panels[1, 1], report, prior_mean)
         title = " ".join(filter(None, ("Space", name, "of base", description.get("base"))))
         figure.suptitle(
-            f"{title}\n{fill(judge(report).summary, 150)}", x=0.01, ha="left", fontsize=11.5
+            f"{title}\n{fill(judge(report).summary, 132)}", x=0.01, ha="left", fontsize=11.5
         )
         plain: dict[str, Any] = {"Date": None} if Path(path).suffix.lower() == ".svg" else {}
         try:
@@ -217,7 +217,7 @@ def _leads_to(index: int, told: Mapping[int, Mapping[str, Any]]) -> str:
     ]
     words = ", ".join(f'"{word}"' for word in row.get("words_high", []))
     parts = [*ends, f"words: {words}"] if words and not ends else ends
-    return fill(f"direction {index + 1} → {', '.join(parts)}".rstrip(), 48)
+    return fill(f"direction {index + 1} → {', '.join(parts)}".rstrip(), 42)
 
 
 def _empty(axes: Any, why: str) -> None:
