@@ -76,7 +76,7 @@ def test_feedback_is_listed_newest_first_and_by_user(run: Run, feedback_file: Pa
     assert {row["user"] for row in rows} == {"alice"}
     assert rows[0]["line"] == 3
     table = run("feedback", "list", "--user", "alice").stdout
-    assert table.splitlines()[0].split() == ["ID", "USER", "KIND", "VALUE", "PROMPT", "ANSWER"]
+    assert table.splitlines()[0].split() == ["ID", "USER", "KIND", "JUDGED", "PROMPT", "ANSWER"]
     assert "How do I cook rice?" in table
 
 
