@@ -184,7 +184,7 @@ def broken_examples(draw: st.DrawFn) -> dict[str, Any]:
     return row  # type: ignore[no-any-return]
 
 
-@settings(deadline=None, max_examples=1000)
+@settings(deadline=None, max_examples=400)
 @given(broken_examples())
 def test_any_example_with_something_odd_in_it_is_feedback_or_an_error_of_ours(
     row: dict[str, Any],
