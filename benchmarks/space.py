@@ -32,7 +32,7 @@ from prefcli.precision import bfloat16_pays
 from prefcli.progress import Progress
 
 AIMS = {"contrastive_accuracy": 0.9, "consistency": 0.7, "directions": 8, "prior": 1.03}
-PROMPTS, HELD_OUT = 400, 48
+PROMPTS, HELD_OUT = 1600, 48
 STEPS = 1200
 WEIGHTS = {field.name for field in fields(Weights)}
 COLUMNS = (
@@ -159,12 +159,18 @@ def settings(
     """Stage 1's settings and the sampling's, with the variation."""
     of_sampling = {field.name for field in fields(Sampling)}
     sampling = replace(
-        Sampling(max_new_tokens=corpus.answer_tokens),
+        Sampling(samples=8, max_new_tokens=corpus.answer_tokens),
         **{name: value for name, value in variation.items() if name in of_sampling},
     )
     weights = {name: value for name, value in variation.items() if name in WEIGHTS}
     rest = {k: v for k, v in variation.items() if k not in of_sampling and k not in WEIGHTS}
-    usual = {"steps": arguments.steps, "seed": arguments.seed}
+    # Real text wants a slow encoder: docs/decisions.md has the figures.
+    usual: dict[str, Any] = {
+        "steps": arguments.steps,
+        "seed": arguments.seed,
+        "encoder_pace": 0.05,
+        "learning_rate": 6e-3,
+    }
     config = PretrainConfig(
         **{**usual, **rest}, weights=Weights(**weights), autocast=bfloat16_pays(base.device)
     )
