@@ -82,6 +82,7 @@ class Base:
         self.windows = windows(model.config)
         layer_stack(model, self.layer_count)
         self._skips_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
+        self.sharded = False  # whether other processes hold parts of it: see `sharding`
         self._fingerprint = exact
         self._lora: str | None = None
         self._lora_layers: list[Any] = []
@@ -292,6 +293,13 @@ class Base:
                 use_cache=True,
             )
         cache = read.past_key_values
+        if self.sharded and embeddings.requires_grad:
+            # Gradients come into a layer by its keys and values, where FSDP expects none, and find
+            # it cut up.
+            stack: Any = layer_stack(self.model, self.layer_count)
+            for layer, module in zip(cache.layers, stack, strict=True):
+                for tensor in (layer.keys, layer.values):
+                    tensor.register_hook(lambda _, module=module: module.unshard())
         layers = [torch.stack([layer.keys, layer.values], dim=1) for layer in cache.layers]
         return torch.stack(layers, dim=1)
 

@@ -90,6 +90,8 @@ def sample(
         if top_p < 1.0:
             chain.append(TopPLogitsWarper(top_p))
         chain.append(_RowSampler(seeds, budget))
+    if base.sharded:  # all go on until the last one has ended
+        arguments["synced_gpus"] = True
     if on_text is not None:
         arguments["streamer"] = _Stream(base, on_text)
     with torch.no_grad(), base.moved(prefix is not None), _windows_kept(base, mask, span):

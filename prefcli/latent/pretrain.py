@@ -138,9 +138,7 @@ def pretrain(
     if config.depth > base.layer_count:
         raise UsageError(f"--trunk-layers {config.depth}: the base has {base.layer_count} layers")
     state = _State(base, groups, config)
-    if found := workers.agree(
-        checkpoints.read(checkpoint) if checkpoint and workers.first else None
-    ):
+    if found := workers.first_does(lambda: checkpoints.read(checkpoint) if checkpoint else None):
         state.load(found)
     saved, cost = time.monotonic(), 0.0  # when a checkpoint was written, and how long it took
     with ExitStack() as stack:

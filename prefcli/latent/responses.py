@@ -94,24 +94,33 @@ def sample_groups(
     jobs = sorted((ids for ids in asked for _ in range(samples)), key=lambda ids: (len(ids), ids))
     streams = random.Random(seed)
     seeds = [streams.getrandbits(48) for _ in jobs]
-    texts = journal.read() if journal else {}
-    starts = [start for start in range(0, len(jobs), batch_size) if start not in texts]
-    for done, start in enumerate(starts[workers.rank :: workers.count], start=1):
-        part = slice(start, start + batch_size)
-        texts[start] = sample(
-            base,
-            jobs[part],
-            seeds=seeds[part],
-            max_new_tokens=max_new_tokens,
-            temperature=temperature,
-            top_p=top_p,
-        )
-        if journal:
-            journal.write(start, texts[start])
+    sizes = {
+        start: len(jobs[start : start + batch_size]) for start in range(0, len(jobs), batch_size)
+    }
+    # One reads: another would see, a moment later, what was sampled meanwhile.
+    known = workers.agree(journal.read() if journal and workers.first else {})
+    texts = {start: known[start] for start in sizes if len(known.get(start, ())) == sizes[start]}
+    starts = [start for start in sizes if start not in texts]
+    for first in range(0, len(starts), workers.count):  # a batch for each worker, or for most
+        turn = starts[first : first + workers.count]
+        found = []
+        if workers.rank < len(turn) or base.sharded:  # whose passes are all workers' together
+            start = turn[min(workers.rank, len(turn) - 1)]
+            part = slice(start, start + batch_size)
+            found = sample(
+                base,
+                jobs[part],
+                seeds=seeds[part],
+                max_new_tokens=max_new_tokens,
+                temperature=temperature,
+                top_p=top_p,
+            )
+        for start, batch in zip(turn, workers.all(found), strict=False):
+            texts[start] = batch
+            if journal and workers.first:
+                journal.write(start, batch)
         if progress:
-            left = max(0, len(starts) - done * workers.count) * batch_size
-            progress("sampling answers", max(0, len(jobs) - left), len(jobs))
-    texts = {start: found for part in workers.all(texts) for start, found in part.items()}
+            progress("sampling answers", sum(map(len, texts.values())), len(jobs))
     for start in sorted(texts):
         for ids, text in zip(jobs[start : start + batch_size], texts[start], strict=True):
             add(ids, text)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 import torch
@@ -117,13 +118,25 @@ def backward(
         scale: Factor on all gradients.
         workers: Who else computes.
 
+    Raises:
+        UsageError: there are fewer prompts than workers.
+
     Returns:
         The terms of the loss, each over all answers of the step.
     """
     device = base.device
     sizes = workers.sizes(batch.sizes, batch.sizes)
-    start = sum(sizes[: workers.rank])
-    own = range(start, start + sizes[workers.rank])
+    before = [0, *accumulate(sizes)]
+    shares = [range(a, b) for a, b in pairwise(before)]
+    own = shares[workers.rank]
+
+    def passes(copies: int) -> list[tuple[list[int], bool]]:
+        """This worker's answers in parts, and whether each counts."""
+        parts = batch.parts(own, tokens_per_pass, copies)
+        # A sharded base's passes are all workers' together: who has fewer makes some for nothing.
+        most = max(len(batch.parts(share, tokens_per_pass, copies)) for share in shares)
+        idle = most - len(parts) if base.sharded else 0
+        return [(part, True) for part in parts] + [(parts[0][:1], False)] * idle
 
     def precision() -> torch.autocast:
         return torch.autocast(device.type, torch.bfloat16, enabled=autocast)
@@ -131,7 +144,7 @@ def backward(
     # 1. Posteriors: everybody's, with gradients to this worker's encoder alone.
     means, log_vars = [], []
     order: list[int] = []
-    for part in batch.parts(own, tokens_per_pass, 1):
+    for part, counts in passes(1):
         with precision():
             mean, log_var = encode_ids(
                 base,
@@ -140,9 +153,10 @@ def backward(
                 [batch.responses[i] for i in part],
                 raw=True,
             )
-        means.append(mean)
-        log_vars.append(log_var)
-        order += part
+        if counts:
+            means.append(mean)
+            log_vars.append(log_var)
+            order += part
     back = torch.tensor(order, device=device).argsort()  # to the batch's order
     mean = _in_place(torch.cat(means)[back], own, sizes, workers)  # (B, Z)
     log_var = _in_place(torch.cat(log_vars)[back], own, sizes, workers)
@@ -153,7 +167,7 @@ def backward(
     leaf = z.detach().requires_grad_()
     rivals = batch.rivals(weights.negatives)
     total = {"reconstruction": 0.0, "contrastive": 0.0}
-    for part in batch.parts(own, tokens_per_pass, 1 + len(rivals)):
+    for part, counts in passes(1 + len(rivals)):
         rows = part + [rival[i] for rival in rivals for i in part]
         with precision():
             nll = base.negative_log_likelihood(
@@ -161,8 +175,9 @@ def backward(
                 [batch.responses[i] for i in part] * (1 + len(rivals)),
                 adapter.prefix(base, leaf[rows]),
             ).view(1 + len(rivals), len(part))
-        reconstruction = nll[0].sum() / len(z)
-        contrast = contrastive(nll[0], nll[1:]).sum() / len(z)
+        share = counts / len(z)
+        reconstruction = share * nll[0].sum()
+        contrast = share * contrastive(nll[0], nll[1:]).sum()
         (scale * (reconstruction + weights.contrastive * contrast)).backward()
         total["reconstruction"] += reconstruction.item()
         total["contrastive"] += contrast.item()

@@ -97,13 +97,15 @@ def train_space(
         base, questions, sampling, config.seed, workplace, workers, progress
     )
     trained = learn(base, groups, config, workplace, workers, progress)
-    if not workers.first:
+    if not (workers.first or base.sharded):
         return None
     provenance = {
         "prompts": {"count": len(questions.prompts), **questions.provenance},
         "answers": {**asdict(sampling), "given": len(questions.given), "seed": config.seed},
     }
-    return finish(base, trained, groups, unseen, config, sampling, base_name, provenance, progress)
+    # With a sharded base all of them finish, since its passes are all workers' together.
+    space = finish(base, trained, groups, unseen, config, sampling, base_name, provenance, progress)
+    return space if workers.first else None
 
 
 def draw_answers(
@@ -130,7 +132,7 @@ def draw_answers(
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
                 seed=seed + offset,
-                journal=Journal(workplace, name, workers.rank) if workplace else None,
+                journal=Journal(workplace, name) if workplace else None,
                 workers=workers,
                 progress=progress,
             )

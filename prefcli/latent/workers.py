@@ -1,26 +1,42 @@
-"""The processes that share one training: one alone, or several under `accelerate launch`.
+"""The processes that share one training: one alone, or several that were launched together.
+
+They find each other through the environment that `prefcli space train --processes`, `torchrun` and
+`accelerate launch` set: `RANK` of `WORLD_SIZE` processes, at `MASTER_ADDR`.
 
 Stage 1's statistics (normalisation, DG-KLD, decorrelation) run over the whole step, so what each
 worker computed about its own answers is gathered by all of them. Every worker then has the same
 numbers, and its gradients are those of the whole loss with respect to its own answers: their sum
 over the workers is the gradient that one process alone would have found.
+
+When one of them ends early the others cannot go on. The first that fails tells why, and the others
+end without a word.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import accumulate, pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from prefcli.errors import PrefcliError, UsageError
 
 T = TypeVar("T")
+# How long they wait for the slowest: the first may have a base to download meanwhile.
+PATIENCE = timedelta(hours=2)
+
+
+class PeerLostError(PrefcliError):
+    """Another process has ended, and this one cannot go on alone."""
 
 
 @dataclass(frozen=True)
@@ -34,25 +50,51 @@ class Workers:
 
     rank: int = 0
     count: int = 1
+    _notes: Any = field(default=None, repr=False, compare=False)  # a store that all can reach
 
     @classmethod
     def start(cls) -> Workers:
-        """Join the processes that the environment speaks of, as `accelerate launch` sets it.
+        """Join the processes that the environment speaks of.
 
         Raises:
-            PrefcliError: there are several and accelerate is not installed.
+            PrefcliError: it speaks of several, and they cannot be reached.
         """
         if int(os.environ.get("WORLD_SIZE", "1")) < 2:
             return cls()
+        cuda = _uses_cuda()
         try:
-            from accelerate import PartialState
-        except ImportError as error:
+            if cuda:
+                torch.cuda.set_device(_local_rank())
+            store, rank, count = next(rendezvous("env://", timeout=PATIENCE))
+            store.set_timeout(PATIENCE)
+            dist.init_process_group(
+                "cpu:gloo,cuda:nccl" if cuda else "gloo",
+                store=PrefixStore("work", store),
+                rank=rank,
+                world_size=count,
+                timeout=PATIENCE,
+            )
+        except (RuntimeError, ValueError, OSError) as error:
+            reason = " ".join(str(error).split())
             raise PrefcliError(
-                "several processes train together through accelerate, which is not installed: "
-                "pip install 'prefcli[train]'"
+                f"cannot reach the other processes of this training ({reason}): launch all of them "
+                "together, or unset WORLD_SIZE to train in one"
             ) from error
-        state = PartialState()
-        return cls(state.process_index, state.num_processes)
+        return cls(rank, count, PrefixStore("notes", store))
+
+    def end(self) -> None:
+        """Leave the others, once all is done."""
+        if self.count > 1:
+            dist.destroy_process_group()
+
+    def tells(self) -> bool:
+        """Whether this process is the one that tells of a failure: of all, the first to ask."""
+        if self.count == 1:
+            return True
+        try:
+            return bool(self._notes.add("failures", 1) == 1)
+        except RuntimeError:  # the first process, which keeps the notes, has failed and told
+            return False
 
     @property
     def first(self) -> bool:
@@ -86,14 +128,16 @@ class Workers:
         padded = own.new_zeros(max(sizes), *own.shape[1:])
         padded[: len(own)] = own
         parts = [torch.empty_like(padded) for _ in range(self.count)]
-        dist.all_gather(parts, padded)
+        with _in_touch():
+            dist.all_gather(parts, padded)
         return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by its sum over the workers."""
         if self.count > 1 and tensors:
             flat = torch.cat([tensor.flatten() for tensor in tensors])
-            dist.all_reduce(flat)
+            with _in_touch():
+                dist.all_reduce(flat)
             for tensor, part in zip(
                 tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True
             ):
@@ -104,7 +148,8 @@ class Workers:
         if self.count == 1:
             return value
         box = [value]
-        dist.broadcast_object_list(box)
+        with _in_touch():
+            dist.broadcast_object_list(box)
         return box[0]
 
     def first_does(self, act: Callable[[], T]) -> T:
@@ -125,16 +170,17 @@ class Workers:
 
     def device(self, usual: str | None) -> str | None:
         """The device of this worker: of several on one machine, each its own GPU."""
-        if self.count > 1 and usual in (None, "cuda") and torch.cuda.is_available():
-            return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-        return usual
+        if self.count == 1 or (usual is not None and not usual.startswith("cuda")):
+            return usual
+        return f"cuda:{_local_rank()}" if _uses_cuda() else "cpu"
 
     def all(self, value: T) -> list[T]:
         """What each worker has for `value`, in the order of ranks."""
         if self.count == 1:
             return [value]
         found: list[T | None] = [None] * self.count
-        dist.all_gather_object(found, value)
+        with _in_touch():
+            dist.all_gather_object(found, value)
         return found  # type: ignore[return-value]
 
     def _bounds(self, items: Sequence[T]) -> list[int]:
@@ -144,6 +190,28 @@ class Workers:
                 "raise --prompts-per-step, or launch fewer"
             )
         return [len(items) * rank // self.count for rank in range(self.count + 1)]
+
+
+@contextmanager
+def _in_touch() -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        raise PeerLostError(
+            "another process of this training has ended, so this one ends as well: what is done "
+            "is kept, go on with --resume"
+        ) from error
+
+
+def _uses_cuda() -> bool:
+    asked_for_cpu = os.environ.get("ACCELERATE_USE_CPU", "false").lower() in ("true", "1")
+    return torch.cuda.is_available() and not asked_for_cpu
+
+
+def _local_rank() -> int:
+    return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 ALONE = Workers()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from prefcli.feedback.records import Prompt, prompt_from_json, prompt_to_json
 from prefcli.services.space_files import writing
 
 FORMAT = 1
-PLAN, LOCK = "plan.json", "lock"
+PLAN, LOCK, KEPT = "plan.json", "lock", ".kept"
 UNFINISHED = ".unfinished-"  # no space can have such a name
 # Far beyond what helps, and short of what can only be a slip of the finger.
 MOST = {
@@ -154,14 +154,13 @@ class Plan:
         Raises:
             DataError: it is damaged, or of another version of prefcli.
         """
-        damaged = DataError(
-            f"the unfinished training in {directory} is damaged, or of another version of "
-            "prefcli: begin anew with --restart"
-        )
         try:
             content = json.loads((directory / PLAN).read_text(encoding="utf-8"))
             if content["format"] != FORMAT:
-                raise damaged
+                raise DataError(
+                    f"the unfinished training in {directory} is of another version of prefcli: "
+                    "begin anew with --restart"
+                )
             return cls(
                 content["base"],
                 SpaceSettings(**content["settings"]),
@@ -170,8 +169,16 @@ class Plan:
                 {prompt_from_json(text): tuple(found) for text, found in content["given"]},
                 content["provenance"],
             )
-        except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
-            raise damaged from error
+        except (OSError, ArithmeticError, LookupError, AttributeError, TypeError) as error:
+            raise _damaged(directory) from error
+        except (ValueError, RecursionError, UsageError) as error:
+            raise _damaged(directory) from error
+
+
+def _damaged(directory: Path) -> DataError:
+    return DataError(
+        f"the unfinished training in {directory} is damaged: begin anew with --restart"
+    )
 
 
 def unfinished(space_directory: Path) -> Path:
@@ -196,7 +203,7 @@ def hold(directory: Path) -> Iterator[None]:
     """Make the directory of a plan, and hold it for this process alone.
 
     When the training fails or is interrupted it stays, if there is anything in it worth going on
-    with.
+    with. What a killed process was writing, whose name begins with a dot, is not, and goes.
 
     Raises:
         PrefcliError: another process trains there, or it cannot be written to.
@@ -215,8 +222,10 @@ def hold(directory: Path) -> Iterator[None]:
                 "or choose another name"
             ) from error
     try:
+        _remove(path for path in directory.iterdir() if path.name.startswith("."))
         yield
     finally:
+        _remove(path for path in directory.iterdir() if path.name.startswith("."))
         if not any(path.name not in (PLAN, LOCK) for path in directory.iterdir()):
             shutil.rmtree(directory, ignore_errors=True)
         lock.release()
@@ -224,9 +233,17 @@ def hold(directory: Path) -> Iterator[None]:
 
 def discard(directory: Path) -> None:
     """Remove what an ended or abandoned training left, but for the lock that is held."""
-    for path in directory.iterdir():
-        if path.name != LOCK:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    # The plan goes last: while it is there, what is left can be told and thrown away.
+    paths = sorted(directory.iterdir(), key=lambda path: path.name == PLAN)
+    _remove(path for path in paths if path.name != LOCK)
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in list(paths):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def check_range(name: str, value: int, least: int, most: int) -> None:

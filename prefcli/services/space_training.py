@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from contextlib import nullcontext
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -13,6 +14,7 @@ from prefcli.services.bases import BaseReference, add_base, open_base, resolve_b
 from prefcli.services.prompts import find_prompts
 from prefcli.services.space_files import check_new, keep, workplace
 from prefcli.services.space_plan import (
+    KEPT,
     PLAN,
     Asked,
     Plan,
@@ -39,7 +41,7 @@ HELD_OUT_SHARE, MOST_HELD_OUT = 0.15, 48
 
 
 def train_space(
-    store: Store,
+    store: Store | None,
     *,
     name: str | None = None,
     base: str | None = None,
@@ -47,16 +49,18 @@ def train_space(
     resume: bool = False,
     restart: bool = False,
     progress: Progress | None = None,
+    workers: Workers | None = None,
+    shard_base: bool = False,
     **asked: Unpack[Asked],
 ) -> dict[str, Any] | None:
     """Stage 1: learn a space for a base, save it, and use it from now on if none was chosen.
 
     Prompts, sampled answers and a checkpoint are kept beside the spaces until the space is there,
-    so that an interrupted training can go on. Under `accelerate launch` the processes share the
-    work, and the first one writes.
+    so that an interrupted training can go on. Several processes share the work; only the first one
+    of them reads and writes the home.
 
     Args:
-        store: The open home.
+        store: The open home; None for every process but the first.
         name: What to call the space; default after its base.
         base: A base's name, or a Hugging Face id or directory to add first; default the one in
             use.
@@ -65,6 +69,10 @@ def train_space(
         resume: Go on with an interrupted training, with the prompts and settings that it had.
         restart: Throw an interrupted training away and begin anew.
         progress: Told how far each part is.
+        workers: The processes that train together, as `services.processes.joined` gives them; by
+            default this one alone.
+        shard_base: Share out the base's layers among the processes, for a base that does not fit
+            on one device.
         asked: See `SpaceSettings`.
 
     Returns:
@@ -79,25 +87,28 @@ def train_space(
     """
     from prefcli.latent.workers import Workers
 
-    workers = Workers.start()
+    workers = workers or Workers()
     told = progress if workers.first else None
-    reference = workers.first_does(lambda: find_base(store, base, resume, told))
-    name = name if name is not None else space_name(reference.name)
-    check_new(store, name)
-    directory = unfinished(store.space_directory(name))
-    with hold(directory) if workers.first else nullcontext():
-        plan = workers.first_does(
-            lambda: _plan(store, directory, name, reference, prompts, resume, restart, asked)
-        )
-        space = _train(store, plan, directory, workers, told)
-        if space is None:
-            return None
-        with workplace(directory.parent) as scratch:
-            keep(store, space, name, plan.base, scratch)
-        discard(directory)
-    if store.setting("space") is None and store.setting("base") == plan.base:
-        store.set_settings(space=name)
-    return show_space(store, name)
+    if shard_base and workers.count == 1:
+        raise UsageError("--shard-base shares out the base among processes: add --processes")
+    with ExitStack() as stack:
+
+        def begin() -> _Job:
+            assert store is not None, "the first process needs the home"
+            return _begin(store, stack, name, base, prompts, resume, restart, told, asked)
+
+        job = workers.first_does(begin)
+        if job.plan is not None:
+            directory = unfinished(store.space_directory(job.name)) if store is not None else None
+            space = _train(job.base, job.plan, directory, workers, shard_base, told)
+            if store is not None and directory is not None and space is not None:
+                _keep(store, space, job.name, job.plan.base, directory)
+                discard(directory)
+    if store is None:
+        return None
+    if store.setting("space") is None and store.setting("base") == job.base.name:
+        store.set_settings(space=job.name)
+    return show_space(store, job.name)
 
 
 def find_base(
@@ -165,6 +176,57 @@ def stage_one_settings(settings: SpaceSettings, model: Base) -> PretrainConfig:
     )
 
 
+@dataclass(frozen=True)
+class _Job:
+    """A training: the space's name, its base, and what to do; no plan if it had ended."""
+
+    name: str
+    base: BaseReference
+    plan: Plan | None
+
+
+def _begin(
+    store: Store,
+    stack: ExitStack,
+    name: str | None,
+    base: str | None,
+    prompts: str | None,
+    resume: bool,
+    restart: bool,
+    progress: Progress | None,
+    asked: Asked,
+) -> _Job:
+    """Find out what to do, and hold the directory to do it in until `stack` ends."""
+    reference = find_base(store, base, resume, progress)
+    name = name if name is not None else space_name(reference.name)
+    directory = unfinished(store.space_directory(name))
+    if _had_ended(store, name, directory) and resume:
+        return _Job(name, reference, None)
+    check_new(store, name)
+    stack.enter_context(hold(directory))
+    plan = _plan(store, directory, name, reference, prompts, resume, restart, asked)
+    if base is not None and reference.name != plan.base:
+        raise UsageError(
+            f"--resume goes on with the base of that training, {plan.base}: leave out --base, or "
+            "begin anew with --restart"
+        )
+    return _Job(name, resolve_base(store, plan.base), plan)
+
+
+def _had_ended(store: Store, name: str, directory: Path) -> bool:
+    """Whether a training was killed when its space was there already; its traces are removed."""
+    space = store.space(name)
+    try:
+        kept = (directory / KEPT).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    if space is None or space.fingerprint != kept:
+        return False
+    with hold(directory):
+        discard(directory)
+    return True
+
+
 def _plan(
     store: Store,
     directory: Path,
@@ -205,13 +267,19 @@ def _plan(
 
 
 def _train(
-    store: Store, plan: Plan, directory: Path, workers: Workers, progress: Progress | None
+    reference: BaseReference,
+    plan: Plan,
+    directory: Path | None,
+    workers: Workers,
+    shard_base: bool,
+    progress: Progress | None,
 ) -> Space | None:
     from prefcli.latent.train import Questions, Sampling
     from prefcli.latent.train import train_space as train
 
-    reference = resolve_base(store, plan.base)
-    model = open_base(reference, progress, workers.device(reference.device))
+    device = workers.device(reference.device)
+    model = _open_shard(reference, progress, device) if shard_base else None
+    model = model or open_base(reference, progress, device)
     settings = plan.settings
     return train(
         model,
@@ -223,3 +291,20 @@ def _train(
         workers=workers,
         progress=progress,
     )
+
+
+def _open_shard(reference: BaseReference, progress: Progress | None, device: str | None) -> Base:
+    """This worker's part of a base; the whole passes through the computer's own memory."""
+    from prefcli.loading import pick_device, pick_dtype
+    from prefcli.sharding import shard
+
+    where = pick_device(device)
+    precision = str(pick_dtype(reference.dtype, where)).removeprefix("torch.")
+    return shard(open_base(replace(reference, dtype=precision), progress, "cpu"), where)
+
+
+def _keep(store: Store, space: Space, name: str, base: str, directory: Path) -> None:
+    """Give the space its name, and note that it has it should this process be killed here."""
+    with workplace(directory.parent) as scratch:
+        (directory / KEPT).write_text(space.fingerprint(), encoding="utf-8")
+        keep(store, space, name, base, scratch)

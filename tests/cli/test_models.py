@@ -23,7 +23,10 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         asked.append({"source": source, **words})
         return {"base": words["name"] or "model", "source": source}
 
-    def train_space(store: Any, *, progress: Any, **words: Any) -> dict[str, Any]:
+    def train_space(
+        store: Any, *, progress: Any, workers: Any, shard_base: bool, **words: Any
+    ) -> dict[str, Any]:
+        assert (workers.count, shard_base) == (1, False)
         asked.append(words)
         return {"space": words["name"], "report": {"nll": 1.5}}
 

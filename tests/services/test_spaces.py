@@ -24,6 +24,7 @@ from prefcli.feedback.records import Message, text_prompt
 from prefcli.latent.space import Space
 from prefcli.services import space_files, space_training, spaces
 from prefcli.services.prompts import read_prompts
+from prefcli.services.space_plan import unfinished
 from prefcli.store import Store
 from tests.random_spaces import random_space
 from tests.tiny_bases import tiny_base
@@ -187,6 +188,10 @@ def test_what_a_killed_training_leaves_is_in_nobodys_way(
     killed = subprocess.run([sys.executable, "-c", script, str(directory.parent)], check=False)
     assert killed.returncode == -signal.SIGTERM
     assert len(left(store)) == 1
+    work = unfinished(directory)
+    work.mkdir(parents=True)
+    for name in (".checkpoint.pt.123", ".plan.json"):  # half-written
+        (work / name).touch()
     directory.mkdir()  # or killed later, between putting the files there and the commit
     (directory / "space.json").write_text("{}")
     assert states(store) == {"tiny": "ok"}

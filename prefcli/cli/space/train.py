@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
@@ -24,14 +25,13 @@ def setting(option: str, help: str, metavar: str = "N", **words: Any) -> Any:
     "Done once per base and shared by all its users: minutes on a small base, longer on a "
     "large one. The prompts are those of the catalog's feedback, or a file with one per line, "
     'or JSONL with "prompt" and perhaps "responses", which are then not sampled.\n\n'
-    "What is done is kept as it goes: after Ctrl-C or a crash, --resume goes on. Under "
-    "`accelerate launch` several processes share the work.",
+    "What is done is kept as it goes: after Ctrl-C or a crash, --resume goes on.",
     short_help="Learn a space for a base.",
     epilog=examples(
         "prefcli space train everyday --base mine",
         "prefcli space train stories --base mine --prompts prompts.txt --steps 1000",
         "prefcli space train --base Qwen/Qwen2.5-0.5B-Instruct --dry-run",
-        "accelerate launch -m prefcli space train everyday --base mine",
+        "prefcli space train everyday --base mine --processes 4",
     ),
 )
 def train(
@@ -125,6 +125,24 @@ def train(
     restart: Annotated[
         bool, typer.Option("--restart", help="Throw an interrupted training away; begin anew.")
     ] = False,
+    processes: Annotated[
+        int,
+        typer.Option(
+            "--processes",
+            metavar="N",
+            min=1,
+            max=1024,
+            help="Processes on this machine that share the work, each with a GPU of its own.",
+        ),
+    ] = 1,
+    shard_base: Annotated[
+        bool,
+        typer.Option(
+            "--shard-base",
+            help="Share out the base's layers among the processes, where it does not fit on one "
+            "GPU.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -138,6 +156,13 @@ def train(
     name = name if name is not None else name_option
     if resume and (restart or dry_run):
         raise UsageError("--resume goes on as it began: leave out --restart and --dry-run")
+    if dry_run and (processes > 1 or shard_base):
+        raise UsageError("--dry-run measures one process: leave out --processes and --shard-base")
+
+    from prefcli.services.processes import joined, launch, launched, sharding_asked
+
+    if processes > 1 and not launched():
+        raise typer.Exit(launch(processes))
 
     from prefcli.services.space_plan import Asked
     from prefcli.services.space_training import train_space
@@ -161,30 +186,33 @@ def train(
         "seed": seed,
     }
     asked: Any = Asked(**{key: value for key, value in chosen.items() if value is not None})  # type: ignore[typeddict-item]
-    with Output() as output, Store.open() as store:
+    with Output() as output:
         if dry_run:
             from prefcli.services.space_estimate import estimate_space
 
-            estimate = estimate_space(
-                store, base=base, prompts=prompts, progress=output.progress, **asked
-            )
+            with Store.open() as store:
+                estimate = estimate_space(
+                    store, base=base, prompts=prompts, progress=output.progress, **asked
+                )
             output.record(estimate, as_json)
             return
         try:
-            space = train_space(
-                store,
-                name=name,
-                base=base,
-                prompts=prompts,
-                resume=resume,
-                restart=restart,
-                progress=output.progress,
-                **asked,
-            )
+            with joined() as workers, Store.open() if workers.first else nullcontext() as home:
+                space = train_space(
+                    home,
+                    name=name,
+                    base=base,
+                    prompts=prompts,
+                    resume=resume,
+                    restart=restart,
+                    progress=output.progress,
+                    workers=workers,
+                    shard_base=shard_base or sharding_asked(),
+                    **asked,
+                )
         except KeyboardInterrupt:
-            output.note(
-                f"what is done is kept: `prefcli space train {name or ''} --resume` goes on"
-            )
+            words = f"{name or ''} --resume"
+            output.note(f"what is done is kept: `prefcli space train {words}` goes on")
             raise
         if space is None:  # another process of this training tells
             return
