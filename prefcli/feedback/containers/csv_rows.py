@@ -20,6 +20,8 @@ DELIMITERS = ",\t;|"
 _PYTHON_CELL = re.compile(r"\s*\[?\s*\{\s*'(?:role|content|from|value)'\s*:")
 _NAMED = re.compile(r"\.(csv|tsv|tab)(\.\w+)?\Z", re.IGNORECASE)
 _NAME = re.compile(r"[\w .:/()?-]{0,80}\Z")
+# How a line of JSON begins. A cell with such a mark in it would be quoted, and begin with one.
+OBJECT = re.compile(r' *\{\s*"')
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?\Z")  # Excel's own first line
 
 
@@ -37,7 +39,7 @@ def delimiter_of(name: str, start: list[str]) -> str | None:
     best = max(DELIMITERS, key=lambda mark: len(found[mark]))
     if _NAMED.search(name):
         return best
-    if len(start) > 1 and start[1].lstrip(" ").startswith("{"):
+    if len(start) > 1 and OBJECT.match(start[1]):
         return None
     names = found[best]
     return best if len(names) > 1 and all(_NAME.match(one.strip()) for one in names) else None

@@ -11,7 +11,7 @@ from typing import IO
 
 from prefcli.errors import DataError, PrefcliError
 from prefcli.feedback.containers import archives, databases, json_rows, tables, workbooks
-from prefcli.feedback.containers.csv_rows import csv_rows, delimiter_of
+from prefcli.feedback.containers.csv_rows import OBJECT, csv_rows, delimiter_of
 from prefcli.feedback.containers.rows import Note, Row, excerpt, source_name
 from prefcli.feedback.containers.streams import (
     HEAD_BYTES,
@@ -173,7 +173,7 @@ def _text_rows(text: Text, head: bytes) -> Iterator[Row]:
     if delimiter is not None:
         return csv_rows(text, delimiter)
     named = any(part in text.name.lower() for part in _JSON_NAMES)
-    if named or (len(start) > 1 and start[1].lstrip(" ").startswith("{")):
+    if named or (len(start) > 1 and OBJECT.match(start[1])):
         return json_rows.line_rows(text)
     raise DataError(
         f"{text.name}: expected JSONL, JSON or CSV with a header row, "

@@ -53,10 +53,12 @@ def _ranks(row: Mapping[str, Any]) -> list[int]:
 
 FORMAT = Format(
     name="prefcli",
-    example='{"user": "alice", "kind": "ranking", "prompt": [{"role": "user", '
-    '"content": "What is the sky?"}], "responses": ["Blue.", "Green."], "ranks": [1, 2]}',
+    example='{"user": "alice", "kind": "pair", "prompt": [{"role": "user", '
+    '"content": "What is the sky?"}], "responses": ["Blue.", "Green."], "value": 1.0}',
     fields=(("kind",), ("responses",), ("prompt",)),
     matches=_matches,
     parse=_parse,
+    kinds=KINDS,
     users=("user",),
+    tried=True,
 )
