@@ -23,6 +23,7 @@ from pathlib import Path
 from prefcli.feedback.records import Message, Prompt, text_prompt
 
 KEPT_OUT = 20  # every 20th document is for prompts alone
+PASSES = 10  # over the documents, at most, in search of different prompts
 ROLES = ("user", "assistant")
 
 
@@ -51,10 +52,10 @@ class Corpus:
         return [d for i, d in enumerate(documents) if i % KEPT_OUT], kept
 
     def prompts(self, documents: list[list[str]], count: int, seed: int) -> list[Prompt]:
-        """Different prompts: the first turns of a conversation, or the opening words of a text."""
+        """At most `count` prompts: first turns of conversations, or opening words of texts."""
         rng = random.Random(seed)
         found: dict[Prompt, None] = {}
-        for document in itertools.cycle(documents):
+        for document in itertools.islice(itertools.cycle(documents), PASSES * len(documents)):
             if len(found) == count:
                 break
             found[self._prompt(document, rng)] = None

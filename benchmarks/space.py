@@ -32,7 +32,7 @@ from prefcli.precision import bfloat16_pays
 from prefcli.progress import Progress
 
 AIMS = {"contrastive_accuracy": 0.9, "consistency": 0.7, "directions": 8, "prior": 1.03}
-PROMPTS, HELD_OUT = 1600, 48
+PROMPTS, HELD_OUT = 1000, 48
 STEPS = 1200
 WEIGHTS = {field.name for field in fields(Weights)}
 COLUMNS = (
