@@ -104,8 +104,25 @@ def train_space(
         "answers": {**asdict(sampling), "given": len(questions.given), "seed": config.seed},
     }
     # With a sharded base all of them finish, since its passes are all workers' together.
-    space = finish(base, trained, groups, unseen, config, sampling, base_name, provenance, progress)
+    space = finish(
+        base,
+        trained,
+        groups,
+        unseen,
+        config,
+        sampling,
+        base_name,
+        provenance,
+        asked=asked_in_words(base, questions.held_out),
+        progress=progress,
+    )
     return space if workers.first else None
+
+
+def asked_in_words(base: Base, prompts: Sequence[Prompt]) -> dict[tuple[int, ...], str]:
+    """What the ids of each prompt say, as a person would read it."""
+    limit = prompt_limit(base)
+    return {tuple(base.prompt_ids(prompt, limit)): prompt[-1].content for prompt in prompts}
 
 
 def draw_answers(
@@ -171,6 +188,8 @@ def finish(
     sampling: Sampling,
     base_name: str,
     provenance: Mapping[str, Any],
+    *,
+    asked: Mapping[tuple[int, ...], str] | None = None,
     progress: Progress | None = None,
 ) -> Space:
     """Settle the geometry of what was learned, measure it on held-out answers, make it a space."""
@@ -184,6 +203,7 @@ def finish(
         geometry.prior,
         unseen,
         seed=config.seed,
+        asked=asked,
         progress=progress,
     )
     report["spectrum"] = [round(value, 4) for value in geometry.spectrum]

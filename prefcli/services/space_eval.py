@@ -82,6 +82,7 @@ def eval_space(
 
     from prefcli.latent.report import measure
     from prefcli.latent.responses import sample_groups
+    from prefcli.latent.train import asked_in_words
 
     base = open_base(resolve_base(store, reference.base), progress)
     space = open_space(reference)
@@ -96,7 +97,6 @@ def eval_space(
         seed=stream,
         progress=progress,
     )
-    limit = space.config.max_prompt_tokens
     report = measure(
         base,
         space.encoder,
@@ -106,7 +106,7 @@ def eval_space(
         seed=stream,
         draws=DRAWS,
         fluency_draws=FLUENCY_DRAWS,
-        asked={tuple(base.prompt_ids(prompt, limit)): prompt[-1].content for prompt in asked},
+        asked=asked_in_words(base, asked),
         progress=progress,
     )
     rho, bits = report.pop("rho"), report.pop("bits_per_byte")

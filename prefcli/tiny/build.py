@@ -20,6 +20,7 @@ from prefcli.progress import Progress
 from prefcli.tiny import corpus
 
 PARTS = ("base", "space", "starters")
+REPORT = "report"  # measured anew, the space staying as it is
 STARTER_PAIRS = 40
 
 
@@ -27,7 +28,9 @@ def main() -> None:
     """Parse the arguments and build."""
     parser = argparse.ArgumentParser(prog="python -m prefcli.tiny.build", description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", choices=PARTS, help="make one part, from the others as they are")
+    parser.add_argument(
+        "--only", choices=(*PARTS, REPORT), help="make one part, from the others as they are"
+    )
     parser.add_argument(
         "--output", type=Path, default=tiny.base_directory().parent, help="default: the package"
     )
@@ -48,6 +51,8 @@ def main() -> None:
             build_space(arguments.output, arguments.seed, progress)
         if "starters" in parts:
             build_starters(arguments.output / "base", arguments.starters, arguments.seed, progress)
+        if REPORT in parts:
+            build_report(arguments.output, arguments.seed, progress)
         minutes = (time.monotonic() - started) / 60
         output.text(f"built {', '.join(parts)} in {minutes:.1f} minutes")
 
@@ -80,6 +85,35 @@ def build_space(parent: Path, seed: int, progress: Progress | None = None) -> No
     space = train_space(base, questions, config, base_name=tiny.NAME, progress=progress)
     assert space is not None  # this process is the only one
     space.save(parent / "space")
+
+
+def build_report(parent: Path, seed: int, progress: Progress | None = None) -> None:
+    """Measure the space that is there, on the held-out topics, and put the report in place."""
+    from prefcli.latent.files import read_description, replace_report
+    from prefcli.latent.report import measure
+    from prefcli.latent.responses import sample_groups
+    from prefcli.latent.space import Space
+    from prefcli.latent.train import asked_in_words
+    from prefcli.loading import load_base
+
+    base = load_base(parent / "base", "cpu", "float32")
+    space = Space.load(parent / "space")
+    space.attach(base)
+    prompts = _prompts(corpus.held_out_topics(), seed)[:48]
+    groups = sample_groups(base, prompts, seed=seed + 1, progress=progress)
+    report = measure(
+        base,
+        space.encoder,
+        space.adapter,
+        space.prior,
+        groups,
+        seed=seed,
+        asked=asked_in_words(base, prompts),
+        progress=progress,
+    )
+    del report["rho"], report["bits_per_byte"]  # those of the space stay
+    directory = parent / "space"
+    replace_report(directory, {**read_description(directory)["report"], **report})
 
 
 def build_starters(

@@ -194,6 +194,7 @@ def test_an_interrupted_ingest_is_130_and_one_line_and_the_catalog_opens(
     os.mkfifo(pipe)
     program = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # whoever runs the tests may use nohup
         "from prefcli.cli import main; main()"
     )
     with (
