@@ -156,9 +156,18 @@ def _preview(files: list[str], as_json: bool, arguments: dict[str, Any]) -> None
             }
         )
         for number, row in enumerate(found.samples, start=1):
-            shown = {key: value for key, value in row.items() if value is not None}
-            output.fields({f"row {number}": shown | {"prompt": words.text(row["prompt"])}})
+            output.fields({f"row {number}": _shown(row)})
         output.note("this was a dry run: nothing was added")
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    """A judgement as a person checks it: what is there, the texts no longer than a line."""
+    told = {key: value for key, value in row.items() if value is not None}
+    answers = told.pop("responses")
+    told["prompt"] = words.brief(words.text(told["prompt"]))
+    return told | {
+        f"answer {number}": words.brief(answer) for number, answer in enumerate(answers, start=1)
+    }
 
 
 def _range(lengths: dict[str, int]) -> str:

@@ -68,6 +68,12 @@ def first(values: list[str] | None) -> str:
     return values[0] if values else "-"
 
 
+def brief(value: str, most: int = 64) -> str:
+    """The beginning of a text, on one line."""
+    line = " ".join(value.split())
+    return line if len(line) <= most else line[: most - 3].rstrip() + "..."
+
+
 def judgement(row: dict[str, Any]) -> str:
     """What a judgement says: `up`, `tie`, `4 of 5`, `2>1=3`."""
     kind, value = row["kind"], row["value"]
