@@ -7,8 +7,8 @@ overwritten as they are freed (`secure_delete`), then the whole file is written 
 WAL, which holds older versions of pages, is folded back and cut to nothing.
 
 All that is removed at once goes in one transaction. A judgement is found by the index of its user
-or by its number; only the search for other people's rows that share a text, or hold the name, reads
-the whole table.
+or by its number. Only what has no index reads the whole table, once each: who judged for a group,
+other people's rows that share a prompt, and files with the name in theirs.
 """
 
 # ruff: noqa: S608 (the interpolated parts are constants of this module; every value is bound)
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from prefcli.errors import NotFoundError
 from prefcli.feedback.names import replace_name
@@ -29,7 +30,8 @@ from prefcli.store.text import to_json
 FORGOTTEN = "(forgotten)"  # stands where a name stood among things that stay
 PRIOR_STALE, SCRUB_PENDING = "population_prior_stale", "scrub_pending"
 
-_BY = "(user = ? OR annotator = ?)"
+_CACHE = 128 * 1024  # KB
+_FORGOTTEN = "id IN (SELECT id FROM forgotten_rows)"
 
 
 class Removal:
@@ -41,7 +43,7 @@ class Removal:
     def remove_feedback(self, selection: Selection) -> int:
         """Remove the selected judgements, in one transaction; the number of them."""
         condition, parameters = selection.condition()
-        with self._catalog.transaction():
+        with self._taking_away(), self._catalog.transaction():
             return self._catalog.execute(
                 f"DELETE FROM feedback WHERE {condition or 'true'}", parameters
             ).rowcount
@@ -55,7 +57,7 @@ class Removal:
             NotFoundError: there is none.
         """
         catalog = self._catalog
-        with catalog.transaction():
+        with self._taking_away(), catalog.transaction():
             row = catalog.row(
                 "SELECT id, created, first, last, inserted, details FROM ingests "
                 "WHERE undone IS NULL ORDER BY id DESC LIMIT 1"
@@ -89,8 +91,7 @@ class Removal:
         """
         catalog = self._catalog
         pending = self._setting(SCRUB_PENDING) is not None
-        catalog.rows("PRAGMA secure_delete = ON")
-        try:
+        with self._taking_away(overwrite=True):
             with catalog.transaction():
                 forgotten = self._forget(user)
                 if forgotten.is_nothing and not pending:
@@ -100,24 +101,42 @@ class Removal:
             catalog.scrub()
             with catalog.transaction():
                 catalog.execute("DELETE FROM settings WHERE key = ?", (SCRUB_PENDING,))
-        finally:
-            catalog.rows("PRAGMA secure_delete = OFF")
-            catalog.execute("DROP TABLE IF EXISTS temp.forgotten_prompts")
         return forgotten
+
+    @contextmanager
+    def _taking_away(self, overwrite: bool = False) -> Iterator[None]:
+        """Settings of the connection for a large removal, and what it needs put away at the end.
+
+        Keys are random, so a removed row touches a page of its own in their index: with SQLite's
+        usual cache of 2 MB each page would be written and read again many times.
+        """
+        catalog = self._catalog
+        catalog.rows(f"PRAGMA cache_size = -{_CACHE}")
+        catalog.rows(f"PRAGMA secure_delete = {'ON' if overwrite else 'OFF'}")
+        try:
+            yield
+        finally:
+            catalog.rows("PRAGMA cache_size = -2000")
+            catalog.rows("PRAGMA secure_delete = OFF")
+            for table in ("forgotten_rows", "forgotten_prompts"):
+                catalog.execute(f"DROP TABLE IF EXISTS temp.{table}")
 
     def _forget(self, user: str) -> Forgotten:
         catalog = self._catalog
-        both = (user, user)
-        catalog.execute("DROP TABLE IF EXISTS temp.forgotten_prompts")
+        catalog.execute("CREATE TEMP TABLE forgotten_rows (id INTEGER PRIMARY KEY)")
         catalog.execute("CREATE TEMP TABLE forgotten_prompts (prompt PRIMARY KEY) WITHOUT ROWID")
         catalog.execute(
-            f"INSERT OR IGNORE INTO forgotten_prompts SELECT prompt FROM main.feedback WHERE {_BY}",
-            both,
+            "INSERT INTO forgotten_rows SELECT id FROM main.feedback WHERE user = ? "
+            "UNION SELECT id FROM main.feedback WHERE annotator = ?",
+            (user, user),
         )
-        select = "SELECT id, prompt, responses FROM main.feedback"
-        keys = set(self._keys(select, _BY, both))
-        judgements = catalog.execute(f"DELETE FROM feedback WHERE {_BY}", both).rowcount
-        keys -= set(self._keys(select, "prompt IN (SELECT prompt FROM forgotten_prompts)", ()))
+        catalog.execute(
+            "INSERT OR IGNORE INTO forgotten_prompts "
+            f"SELECT prompt FROM main.feedback WHERE {_FORGOTTEN}"
+        )
+        keys = set(self._keys(_FORGOTTEN))
+        judgements = catalog.execute(f"DELETE FROM main.feedback WHERE {_FORGOTTEN}").rowcount
+        keys -= set(self._keys("prompt IN (SELECT prompt FROM forgotten_prompts)"))
         encodings = 0
         for (space,) in catalog.rows("SELECT id FROM encoded_spaces"):
             encodings += catalog.executemany(
@@ -139,11 +158,11 @@ class Removal:
         self._strike(user)
         return Forgotten(user, judgements, max(encodings, 0), profiles, generations)
 
-    def _keys(self, select: str, condition: str, parameters: tuple[str, ...]) -> Iterator[bytes]:
+    def _keys(self, condition: str) -> Iterator[bytes]:
         """The encodings' keys of judgements that meet a condition."""
-        for _, prompt, responses in self._catalog.pages(
-            select, condition, parameters, limit=0, newest_first=False
-        ):
+        select = "SELECT id, prompt, responses FROM main.feedback"
+        rows = self._catalog.pages(select, condition, (), limit=0, newest_first=False)
+        for _, prompt, responses in rows:
             turns = prompt_from_json(prompt)
             for response in json.loads(responses):
                 yield encoding_key(turns, response)
