@@ -10,11 +10,31 @@ import typer
 
 from prefcli.cli import completion, words
 from prefcli.cli.boundary import Command
-from prefcli.cli.options import Json, command_group, examples
+from prefcli.cli.options import Json, JsonLines, command_group, examples
+from prefcli.cli.table_options import (
+    ChosenField,
+    EditedField,
+    IdField,
+    LabelField,
+    PromptField,
+    ReasonField,
+    RejectedField,
+    ResponseField,
+    ScoreField,
+    ScoreScale,
+    TimeField,
+)
 from prefcli.errors import UsageError
-from prefcli.output import Output
+from prefcli.output import Column, Output
 
 commands = command_group()
+
+FORMAT_COLUMNS = (
+    Column("format", "FORMAT", words.name),
+    Column("kinds", "KINDS", ", ".join, shrinks=True),
+    Column("tried", "TRIED", lambda tried: "on a real file" if tried else "no"),
+    Column("example", "EXAMPLE", words.name, shrinks=True),
+)
 
 
 @commands.command(
@@ -30,13 +50,16 @@ commands = command_group()
         "prefcli ingest ratings.csv.gz --user-field annotator",
         r"prefcli ingest votes-*.jsonl --user-pattern 'votes-(?P<user>[^.]+)\.jsonl'",
         "prefcli ingest 'logs/**/*.jsonl' answers.zip --user alice",
+        "prefcli ingest t.csv -u al --prompt-field q --chosen-field a --rejected-field b",
+        "prefcli ingest --list-formats",
         "cat feedback.jsonl | prefcli ingest - --user alice",
     ),
 )
 def ingest(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILES...", help="Files or directories; - is stdin.")
-    ],
+        list[str] | None,
+        typer.Argument(metavar="FILES...", help="Files or directories; - is stdin."),
+    ] = None,
     user: Annotated[
         str | None,
         typer.Option(
@@ -66,6 +89,17 @@ def ingest(
     format: Annotated[
         str | None, typer.Option(metavar="NAME", help="The layout, where it is not recognised.")
     ] = None,
+    prompt_field: PromptField = None,
+    chosen_field: ChosenField = None,
+    rejected_field: RejectedField = None,
+    response_field: ResponseField = None,
+    score_field: ScoreField = None,
+    score_scale: ScoreScale = None,
+    label_field: LabelField = None,
+    edited_field: EditedField = None,
+    reason_field: ReasonField = None,
+    id_field: IdField = None,
+    time_field: TimeField = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Keep the good rows of a file with bad ones.")
     ] = False,
@@ -76,8 +110,21 @@ def ingest(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Say what is in the files; change nothing.")
     ] = False,
+    list_formats: Annotated[
+        bool, typer.Option("--list-formats", help="Show the layouts that are known, and stop.")
+    ] = False,
     as_json: Json = False,
+    as_jsonl: JsonLines = False,
 ) -> None:
+    if list_formats:
+        _list_formats(as_jsonl)
+        return
+    if as_jsonl:
+        raise UsageError("--jsonl is for --list-formats; the report is one object: --json")
+    if not files:
+        raise UsageError("missing argument 'FILES...'; see 'prefcli ingest --help'")
+
+    from prefcli.feedback.formats.table import Columns, parse_scale
     from prefcli.services.users import parse_renames
 
     words_for_both: dict[str, Any] = {
@@ -87,6 +134,19 @@ def ingest(
         "map_user": parse_renames(map_user or []),
         "pseudonymize": pseudonymize,
         "format": format,
+        "columns": Columns(
+            prompt=prompt_field,
+            chosen=chosen_field,
+            rejected=rejected_field,
+            response=response_field,
+            score=score_field,
+            label=label_field,
+            edited=edited_field,
+            reason=reason_field,
+            id=id_field,
+            time=time_field,
+            scale=parse_scale(score_scale) if score_scale is not None else None,
+        ),
         "skip_bad": skip_bad,
     }
     if dry_run:
@@ -172,3 +232,10 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
 
 def _range(lengths: dict[str, int]) -> str:
     return f"median {lengths['median']}, longest {lengths['max']}"
+
+
+def _list_formats(as_jsonl: bool) -> None:
+    from prefcli.services.formats import list_formats
+
+    with Output() as output:
+        output.listing(FORMAT_COLUMNS, list_formats(), 0, as_jsonl)

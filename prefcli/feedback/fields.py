@@ -68,6 +68,40 @@ def get(row: Fields, field: str) -> Any:
     return row.get(field, _MISSING)
 
 
+def at(row: Fields, path: str) -> Any:
+    """The value at a path of names with dots between, or the marker of `get`.
+
+    A name may have dots itself, and the number of an element stands for a name in a list:
+    `meta.user.name`, `choices.0.text`.
+    """
+    if path in row:
+        return row[path]
+    for cut in (index for index, character in enumerate(path) if character == "."):
+        inner = row.get(path[:cut])
+        if isinstance(inner, list):
+            inner = {str(index): element for index, element in enumerate(inner)}
+        if isinstance(inner, dict):
+            found = at(inner, path[cut + 1 :])
+            if found is not _MISSING:
+                return found
+    return _MISSING
+
+
+def has(row: Fields, path: str) -> bool:
+    """Whether there is something, or null, at a path."""
+    return at(row, path) is not _MISSING
+
+
+def paths(row: Fields, depth: int = 3) -> list[str]:
+    """The paths that a row has, down to some depth."""
+    found: list[str] = []
+    for name, value in row.items():
+        found.append(name)
+        if isinstance(value, dict) and depth > 1:
+            found.extend(f"{name}.{inner}" for inner in paths(value, depth - 1))
+    return found
+
+
 def text(row: Fields, field: str) -> str:
     """A field that must be text."""
     value = get(row, field)

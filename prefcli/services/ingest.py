@@ -21,10 +21,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from prefcli.errors import DataError, PrefcliError, UsageError
-from prefcli.feedback.containers import Row, expand, read_files
+from prefcli.feedback.containers import Row, expand, read_files, source_name
+from prefcli.feedback.exports import export_at
 from prefcli.feedback.formats import Format, by_name, detect
+from prefcli.feedback.formats.table import Columns
 from prefcli.feedback.records import Feedback
 from prefcli.progress import Progress
+from prefcli.services.formats import format_of_table
 from prefcli.services.pseudonyms import pseudonym, pseudonym_key
 from prefcli.services.users import Users
 
@@ -41,7 +44,9 @@ Entry = tuple[Feedback, str, int]
 
 @dataclass(slots=True)
 class IngestReport:
-    """What one ingest did; read = inserted + duplicates + ties + rejected.
+    """What one ingest did.
+
+    Where each row holds one judgement, read = inserted + duplicates + ties + rejected.
 
     Args:
         read: Rows seen, good or bad.
@@ -78,6 +83,7 @@ def ingest(
     map_user: Mapping[str, str] | None = None,
     pseudonymize: bool = False,
     format: str | None = None,
+    columns: Columns | None = None,
     skip_bad: bool = False,
     rejects: Path | None = None,
     progress: Progress | None = None,
@@ -97,6 +103,7 @@ def ingest(
         map_user: New names for users, by the names in the files.
         pseudonymize: Replace users and annotators by keyed hashes of their names.
         format: A format's name; found for each file when None.
+        columns: What the columns of a plain table hold (instead of `format`).
         skip_bad: Keep the good rows of files that have bad ones.
         rejects: Where to save the bad rows as they came (with `skip_bad`); overwritten.
         progress: Told of the rows read.
@@ -111,15 +118,31 @@ def ingest(
     users = Users(user, user_field, user_pattern, map_user or {})
     if pseudonymize:
         users = replace(users, pseudonym=partial(pseudonym, pseudonym_key(store.home)))
-    chosen = None if format is None else by_name(format)
+    chosen, said = chosen_format(sources, format, columns)
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
         flow = Flow(sources, users, chosen, skip_bad, rejects, spool, progress)
+        flow.notes.extend([said] if said else [])
         inserted, duplicates = store.add_feedback(flow.entries(), flow.details)
     report = flow.report
     report.inserted, report.duplicates = inserted, duplicates
     report.users = sorted(flow.seen)
     report.warnings = flow.warnings()
     return report
+
+
+def chosen_format(
+    sources: Sequence[str], format: str | None, columns: Columns | None
+) -> tuple[Format | None, str]:
+    """The format that was asked for, None to find it; and what a person should know of it.
+
+    Raises:
+        UsageError: there is no such format, or it is asked for in two ways.
+    """
+    if columns is None or not columns.named:
+        return (None if format is None else by_name(format)), ""
+    if format is not None:
+        raise UsageError("--format and --prompt-field exclude each other: give one of them")
+    return format_of_table(columns, sources)
 
 
 def check_sources(sources: Sequence[str]) -> None:
@@ -162,6 +185,7 @@ class Flow:
     report: IngestReport = field(default_factory=IngestReport)
     seen: set[str] = field(default_factory=set)
     names: dict[str, None] = field(default_factory=dict)
+    silent: int = 0
     faults: list[str] = field(default_factory=list)
     bad: int = 0
     notes: list[str] = field(default_factory=list)
@@ -171,7 +195,12 @@ class Flow:
 
     def entries(self) -> Iterator[Entry]:
         """The good judgements of all sources; raises at the end if there was a bad row."""
-        for source in expand(self.sources, self.notes.append):
+        exports = {one: found for one in self.sources if (found := export_at(one))}
+        for source, export in exports.items():
+            with closing(export.read(Path(source))) as rows:
+                yield from self._of_file(source_name(source), rows)
+        plain = [one for one in self.sources if one not in exports]
+        for source in expand(plain, self.notes.append) if plain else ():
             yield from self._of_source(source)
         self._tell(last=True)
         if self.bad and not self.skip_bad:
@@ -207,6 +236,8 @@ class Flow:
                 f"{_count(report.ties, 'pair has', 'pairs have')} two identical answers, "
                 "which say nothing: not stored"
             )
+        if self.silent:
+            said.append(f"{_count(self.silent, 'row holds', 'rows hold')} no judgement")
         if report.rejected:
             said.append(f"{_count(report.rejected, 'bad row was', 'bad rows were')} left out")
         return said
@@ -233,6 +264,11 @@ class Flow:
                 found = detect([row.value for row in early if row.value is not None])
             except DataError as error:
                 raise DataError(f"{name}: {error.message}", self.faults) from error
+        if found.check is not None:
+            try:
+                found.check([row.value for row in early if row.value is not None])
+            except DataError as error:
+                raise DataError(f"{name}: {error.message}", self.faults) from error
         if not (self.users.in_every_format or found.users):
             raise UsageError(
                 "whose feedback is it? give --user NAME, --user-field FIELD, "
@@ -250,13 +286,16 @@ class Flow:
         try:
             if row.value is None or found is None:
                 raise DataError(row.problem or "cannot be read")
-            came_as, user = self.users.names(row.value, name, found.users)
-            judgements = list(found.parse(row.value, user))
+            judgements: list[tuple[Feedback, str]] = []
+            for part in found.parts(row.value):
+                came_as, user = self.users.names(part, name, found.users)
+                kept_name = self.users.hide(name, came_as)
+                judgements += [(judgement, kept_name) for judgement in found.parse(part, user)]
         except DataError as error:
             self._reject(row, f"{name}:{row.line}: {error.message}")
             return
-        kept_name = self.users.hide(name, came_as)
-        for judgement in judgements:
+        self.silent += not judgements
+        for judgement, kept_name in judgements:
             if judgement.says_nothing:
                 self.report.ties += 1
                 continue

@@ -10,11 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from prefcli.feedback.conflicts import Conflicts
-from prefcli.feedback.formats import by_name
+from prefcli.feedback.formats.table import Columns
 from prefcli.feedback.records import Feedback
 from prefcli.progress import Progress
 from prefcli.services.feedback import as_fields
-from prefcli.services.ingest import Entry, Flow, check_sources
+from prefcli.services.ingest import Entry, Flow, check_sources, chosen_format
 from prefcli.services.pseudonyms import pseudonym, pseudonym_key
 from prefcli.services.users import Users
 from prefcli.store import StoredFeedback
@@ -82,6 +82,7 @@ def preview(
     map_user: Mapping[str, str] | None = None,
     pseudonymize: bool = False,
     format: str | None = None,
+    columns: Columns | None = None,
     skip_bad: bool = False,
     progress: Progress | None = None,
 ) -> Preview:
@@ -89,8 +90,8 @@ def preview(
 
     Args:
         store: The open catalog, which is only read.
-        sources, user, user_field, user_pattern, map_user, pseudonymize, format, skip_bad,
-        progress: As `ingest` takes them.
+        sources, user, user_field, user_pattern, map_user, pseudonymize, format, columns,
+        skip_bad, progress: As `ingest` takes them.
 
     Raises:
         As `ingest`.
@@ -99,8 +100,9 @@ def preview(
     users = Users(user, user_field, user_pattern, map_user or {})
     if pseudonymize:
         users = replace(users, pseudonym=partial(pseudonym, pseudonym_key(store.home, make=False)))
-    chosen = None if format is None else by_name(format)
+    chosen, said = chosen_format(sources, format, columns)
     flow = Flow(sources, users, chosen, skip_bad, None, None, progress)
+    flow.notes.extend([said] if said else [])
     seen = _Seen(store)
     batch: list[Entry] = []
     for entry in flow.entries():

@@ -144,7 +144,7 @@ def _matched(pattern: str, source: str) -> str:
 
 
 def _named(row: Mapping[str, Any], name: str) -> str:
-    user = fields.get(row, name)
+    user = fields.at(row, name)
     if isinstance(user, int) and not isinstance(user, bool):
         user = str(user)
     if not isinstance(user, str) or not user:

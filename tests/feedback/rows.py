@@ -18,11 +18,29 @@ def turn(role: str, content: Any) -> dict[str, Any]:
 
 
 def parse(row: dict[str, Any]) -> Feedback:
-    (feedback,) = detect([row]).parse(row, "alice")
+    (feedback,) = read(row)
     return feedback
+
+
+def read(row: dict[str, Any], user: str = "alice") -> list[Feedback]:
+    """All that a row says, of all people in it, as one user's."""
+    found = detect([row])
+    return [one for part in found.parts(row) for one in found.parse(part, user)]
+
+
+def by_people(row: dict[str, Any]) -> dict[str, list[Feedback]]:
+    """What the people whom a row names say in it."""
+    found = detect([row])
+    said: dict[str, list[Feedback]] = {}
+    for part in found.parts(row):
+        name = next(str(part[field]) for field in found.users if field in part)
+        said.setdefault(name, []).extend(found.parse(part, name))
+    return said
 
 
 def fault(row: dict[str, Any], format: str | None = None) -> str:
     with pytest.raises(DataError) as caught:
-        list((by_name(format) if format else detect([row])).parse(row, "alice"))
+        found = by_name(format) if format else detect([row])
+        for part in found.parts(row):
+            list(found.parse(part, "alice"))
     return caught.value.message

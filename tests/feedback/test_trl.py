@@ -104,7 +104,7 @@ def test_the_common_words_of_two_texts_are_their_prompt(
 
 def test_texts_without_common_words_have_no_prompt() -> None:
     assert "or a field 'prompt'" in fault({"chosen": "Yes", "rejected": "Yo"})
-    with pytest.raises(DataError, match=r"query, .*nearest: trl-preference has prompt, chosen"):
+    with pytest.raises(DataError, match=r"query, .*nearest: trl-preference \(missing: prompt\)"):
         detect([{"query": "x", "chosen": "The a", "rejected": "The b"}])
 
 

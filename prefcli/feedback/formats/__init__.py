@@ -14,11 +14,17 @@ from typing import Any
 from prefcli.errors import DataError, UsageError
 from prefcli.feedback.formats import (
     anthropic_evals,
+    arena,
+    argilla,
     axolotl,
+    chatgpt,
     demonstrations,
     hh_rlhf,
+    label_studio,
     llamafactory,
+    llm_logs,
     ms_swift,
+    open_webui,
     openai_preference,
     own,
     pandalm,
@@ -32,8 +38,18 @@ from prefcli.feedback.formats.definition import Format
 
 __all__ = ["FORMATS", "Format", "by_name", "detect"]
 
+# What a tool exports may have the fields of a training set beside its own: tools come first.
 FORMATS: tuple[Format, ...] = (
     own.FORMAT,
+    argilla.RECORDS,
+    argilla.COLUMNS,
+    label_studio.JSON,
+    label_studio.MIN,
+    arena.VOTES,
+    arena.LOG,
+    open_webui.FORMAT,
+    chatgpt.FORMAT,
+    llm_logs.FORMAT,
     trl.PREFERENCE,
     trl.CONVERSATIONAL,
     trl.UNPAIRED,
@@ -75,6 +91,8 @@ _BY_KEYS = tuple(
     if one.fields != (("chosen",), ("rejected",)) and one not in demonstrations.FORMATS
 )
 
+_NEAREST = 3
+
 
 def by_name(name: str) -> Format:
     """The format of that name.
@@ -110,14 +128,13 @@ def _unknown(rows: Sequence[Mapping[str, Any]]) -> DataError:
     seen = list(dict.fromkeys(key for row in rows for key in row))
     shown = ", ".join(seen[:12]) + (", ..." if len(seen) > 12 else "")
 
-    def missing(one: Format) -> int:
-        return len(one.fields) - max((one.fields_in(row) for row in rows), default=0)
+    def missing(one: Format) -> list[str]:
+        found = max(rows, key=one.fields_in, default={})
+        return ["|".join(names) for names in one.fields if not any(name in found for name in names)]
 
-    nearest = [one for one in _BY_KEYS if missing(one) < len(one.fields)]
-    nearest = sorted(nearest, key=missing)[:2] or list(_BY_KEYS[:2])
-    wanted = "; ".join(
-        f"{one.name} has {', '.join('|'.join(names) for names in one.fields)}" for one in nearest
-    )
+    nearest = sorted(_BY_KEYS, key=lambda one: len(missing(one)) / len(one.fields))[:_NEAREST]
+    lacking = "; ".join(f"{one.name} (missing: {', '.join(missing(one))})" for one in nearest)
     return DataError(
-        f"no known format of feedback: the rows have {shown or 'no fields'}; nearest: {wanted}"
+        f"no known format of feedback: the rows have {shown or 'no fields'}; nearest: {lacking}; "
+        "see ingest --list-formats, or name the columns with --prompt-field and its like"
     )

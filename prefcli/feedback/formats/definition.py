@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from prefcli.feedback.records import Feedback, Kind
+
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,9 @@ class Format:
         note: What has to be said to whoever reads such a file, or "".
         kinds: The kinds of judgement that its rows give.
         tried: Tried on a real file; else written from documentation only.
+        apart: The parts of a row, one for each person, where a row holds the judgements of
+            several; `users` and `parse` then are about a part. None where a row is one person's.
+        check: Raises DataError for a whole file, from some of its rows, where no row can be read.
     """
 
     name: str
@@ -37,6 +42,16 @@ class Format:
     note: str = ""
     kinds: tuple[Kind, ...] = ("pair",)
     tried: bool = False
+    apart: Callable[[Row], Iterator[Row]] | None = None
+    check: Callable[[Sequence[Row]], None] | None = None
+
+    def parts(self, row: Row) -> list[Row]:
+        """What `parse` is to be given of a row: the row, or its parts for each person.
+
+        Raises:
+            DataError: the row cannot be taken apart.
+        """
+        return [row] if self.apart is None else list(self.apart(row))
 
     def fields_in(self, row: Mapping[str, Any]) -> int:
         """How many of the required fields a row has, whatever they hold."""
