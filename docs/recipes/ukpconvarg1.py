@@ -13,6 +13,7 @@ the worker wrote is the reason. Files are read piece by piece, whatever their si
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import tarfile
 from collections.abc import Iterator
@@ -70,7 +71,9 @@ def of_pair(pair: ElementTree.Element) -> Iterator[dict[str, Any]]:
 
 
 def main() -> None:
-    """Write the votes of all files that were named."""
+    """Write the votes of all files that were named; who stops reading ends the script."""
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for path in sys.argv[1:]:
         for file in files(path):
             for row in votes(file):

@@ -24,7 +24,7 @@ from prefcli.errors import DataError, PrefcliError, UsageError
 from prefcli.feedback.containers import Row, expand, read_files, source_name
 from prefcli.feedback.exports import export_at
 from prefcli.feedback.formats import Format, by_name, detect
-from prefcli.feedback.formats.table import Columns
+from prefcli.feedback.formats.table import Columns, check_columns
 from prefcli.feedback.records import Feedback
 from prefcli.progress import Progress
 from prefcli.services.formats import format_of_table
@@ -264,11 +264,14 @@ class Flow:
                 found = detect([row.value for row in early if row.value is not None])
             except DataError as error:
                 raise DataError(f"{name}: {error.message}", self.faults) from error
-        if found.check is not None:
-            try:
-                found.check([row.value for row in early if row.value is not None])
-            except DataError as error:
-                raise DataError(f"{name}: {error.message}", self.faults) from error
+        some = [row.value for row in early if row.value is not None]
+        try:
+            if found.check is not None:
+                found.check(some)
+            if self.users.field is not None:
+                check_columns({"--user-field": self.users.field}, some)
+        except DataError as error:
+            raise DataError(f"{name}: {error.message}", self.faults) from error
         if not (self.users.in_every_format or found.users):
             raise UsageError(
                 "whose feedback is it? give --user NAME, --user-field FIELD, "

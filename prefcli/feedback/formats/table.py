@@ -150,7 +150,7 @@ def table_format(columns: Columns) -> Format:
         return _judged(columns, row, user)
 
     def check(rows: Sequence[Mapping[str, Any]]) -> None:
-        _check(columns, rows)
+        check_columns({f"--{what}-field": name for what, name in columns.named.items()}, rows)
 
     return Format(
         name=NAME,
@@ -174,21 +174,29 @@ def score_of(columns: Columns, row: Mapping[str, Any]) -> float | None:
         return None
 
 
-def _check(columns: Columns, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse a file that lacks a column, instead of each of its rows."""
+def check_columns(named: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse a file that lacks a column, instead of each of its rows.
+
+    Args:
+        named: The columns by the flags that name them.
+        rows: Some rows of the file.
+
+    Raises:
+        DataError: no row has one of the columns; the message shows what the rows have.
+    """
     lacking = [
-        (what, name)
-        for what, name in columns.named.items()
+        (flag, name)
+        for flag, name in named.items()
         if not any(fields.has(row, name) for row in rows)
     ]
     if not lacking:
         return
     there = list(dict.fromkeys(path for row in rows for path in fields.paths(row)))
     said = []
-    for what, name in lacking:
+    for flag, name in lacking:
         near = difflib.get_close_matches(name, there, n=3, cutoff=0.5)
         hint = f", did you mean {' or '.join(near)}?" if near else ""
-        said.append(f"--{what}-field {name}: there is no such field{hint}")
+        said.append(f"{flag} {name}: there is no such field{hint}")
     shown = ", ".join(there[:12]) + (", ..." if len(there) > 12 else "")
     raise DataError(f"{'; '.join(said)} (the rows have {shown or 'no fields'})")
 
