@@ -226,6 +226,99 @@ def test_a_workplace_is_not_swept_while_its_process_lives(
     assert left(store) == ["mine"]
 
 
+# -- unfinished trainings ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def half_done(store: Store, prompts: str, training: list[Any]) -> Path:
+    """The directory of a training of `mine` that was interrupted."""
+    directory = unfinished(store.space_directory("mine"))
+
+    def interrupt() -> None:
+        training.clear()
+        (directory / "checkpoint.pt").touch()
+        (directory / ".checkpoint.pt.123").touch()
+        raise KeyboardInterrupt
+
+    training.append(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        space_training.train_space(store, name="mine", prompts=prompts, seed=5)
+    return directory
+
+
+def test_an_interrupted_training_is_gone_on_with_and_leaves_nothing(
+    store: Store, prompts: str, half_done: Path, base: Base
+) -> None:
+    assert sorted(path.name for path in half_done.iterdir()) == [
+        "checkpoint.pt",
+        "lock",
+        "plan.json",
+    ]
+    with pytest.raises(UsageError, match="is unfinished: go on with --resume, or throw away"):
+        space_training.train_space(store, name="mine", prompts=prompts)
+    Path(prompts).unlink()  # it is not needed any more
+    row = space_training.train_space(store, name="mine", resume=True)
+    assert row is not None
+    assert row["fingerprint"] == random_space(base, seed=5).fingerprint()
+    assert left(store) == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"seed": 6}, "--seed 5: leave out --seed, or begin anew"),
+        ({"prompts": "other"}, "leave out --prompts"),
+        ({"base": "other"}, "with the base of that training, tiny: leave out --base"),
+    ],
+)
+def test_a_training_that_is_gone_on_with_stays_what_it_was(
+    store: Store, half_done: Path, words: dict[str, Any], told: str
+) -> None:
+    store.add_base("other", "somewhere", "cpu", None, "fingerprint", {})
+    with pytest.raises(UsageError, match=told):
+        space_training.train_space(store, name="mine", resume=True, **words)
+    assert (half_done / "checkpoint.pt").exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "{}", "null", '{"format": 1}', '{"format": 1, "base": "tiny"}', "[" * 9999],
+)
+def test_a_plan_that_is_damaged_is_told_and_thrown_away_by_restart(
+    store: Store, prompts: str, half_done: Path, content: str
+) -> None:
+    (half_done / "plan.json").write_text(content)
+    with pytest.raises(DataError, match="is damaged: begin anew with --restart"):
+        space_training.train_space(store, name="mine", resume=True)
+    space_training.train_space(store, name="mine", prompts=prompts, restart=True)
+    assert left(store) == ["mine"]
+
+
+def test_without_a_plan_there_is_nothing_to_go_on_with(
+    store: Store, prompts: str, half_done: Path
+) -> None:
+    (half_done / "plan.json").write_text('{"format": 2}')
+    with pytest.raises(DataError, match="of another version of prefcli: begin anew"):
+        space_training.train_space(store, name="mine", resume=True)
+    (half_done / "plan.json").unlink()
+    with pytest.raises(NotFoundError, match="no unfinished training of space 'mine'"):
+        space_training.train_space(store, name="mine", resume=True)
+    space_training.train_space(store, name="mine", prompts=prompts)
+    assert left(store) == ["mine"]
+
+
+def test_a_training_killed_when_its_space_was_there_has_ended(
+    store: Store, prompts: str, half_done: Path
+) -> None:
+    row = space_training.train_space(store, name="mine", resume=True)
+    assert row is not None
+    half_done.mkdir()
+    (half_done / "checkpoint.pt").touch()
+    (half_done / ".kept").write_text(row["fingerprint"])
+    assert space_training.train_space(store, name="mine", resume=True) == row
+    assert left(store) == ["mine"]
+
+
 # -- files that are no good ---------------------------------------------------------------------
 
 
