@@ -50,7 +50,7 @@ FORMAT_COLUMNS = (
         "prefcli ingest ratings.csv.gz --user-field annotator",
         r"prefcli ingest votes-*.jsonl --user-pattern 'votes-(?P<user>[^.]+)\.jsonl'",
         "prefcli ingest 'logs/**/*.jsonl' answers.zip --user alice",
-        "prefcli ingest t.csv -u al --prompt-field q --chosen-field a --rejected-field b",
+        "prefcli ingest mine.csv -u alice --prompt-field asked --edited-field answer",
         "prefcli ingest --list-formats",
         "cat feedback.jsonl | prefcli ingest - --user alice",
     ),

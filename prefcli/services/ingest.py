@@ -268,7 +268,7 @@ class Flow:
         try:
             if found.check is not None:
                 found.check(some)
-            if self.users.field is not None:
+            if self.users.field is not None and not self.skip_bad:
                 check_columns({"--user-field": self.users.field}, some)
         except DataError as error:
             raise DataError(f"{name}: {error.message}", self.faults) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import zipfile
 from collections.abc import Callable
@@ -200,3 +201,9 @@ def test_what_is_no_export_is_left_to_the_containers(tmp_path: Path, content: by
     path.write_bytes(content)
     assert export_at(str(path)) is None
     assert export_at("-") is export_at("a\0b") is export_at(str(tmp_path / "none")) is None
+
+
+def test_a_pipe_is_not_looked_at_since_it_can_be_read_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "feedback"
+    os.mkfifo(pipe)
+    assert export_at(str(pipe)) is None  # and does not wait for a writer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefcli.errors import DataError, UsageError
@@ -62,6 +62,7 @@ def test_a_column_may_lie_within_objects_and_lists() -> None:
     assert (found.row_id, found.time, found.reason) == ("7", "1.5", "Dull.")
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.text(max_size=3),
@@ -128,6 +129,7 @@ def test_what_is_no_scale_is_refused(text: str) -> None:
         parse_scale(text)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-200, 200), max_size=8))
 def test_a_scale_that_is_found_holds_all_scores(scores: list[float]) -> None:
     scale = usual_scale(scores)
@@ -158,6 +160,7 @@ cells = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_si
 cells |= st.lists(st.dictionaries(st.sampled_from(["role", "content"]), cells, max_size=2))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from([*ROW, "id"]), cells))
 def test_any_row_of_a_table_is_feedback_or_an_error_of_ours(row: dict[str, Any]) -> None:
     for columns in (

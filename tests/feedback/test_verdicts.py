@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefcli.feedback.verdicts import up_or_down
@@ -56,6 +56,7 @@ def test_these_say_down(value: Any) -> None:
     assert up_or_down(value) == 0.0
 
 
+@settings(deadline=None)
 @given(st.none() | st.floats(min_value=1.5) | st.integers(min_value=2) | st.lists(st.integers()))
 def test_what_says_neither_is_not_guessed(value: Any) -> None:
     assert up_or_down(value) is None

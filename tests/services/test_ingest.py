@@ -437,8 +437,9 @@ def test_a_row_is_stored_or_rejected_and_never_both(
     path, rejects = tmp_path / "x.jsonl", tmp_path / "rejects"
     path.write_bytes(b'{"prompt": "a", "chosen": "b", "rejected": "c"}\n' + b"\n".join(written))
     before = len(stored(store))
+    words = {"user": "alice", "format": "trl-preference"}  # found anew, it could be another one
     try:
-        report = ingest(store, [str(path)], user="alice", skip_bad=True, rejects=rejects)
+        report = ingest(store, [str(path)], **words, skip_bad=True, rejects=rejects)
     except PrefcliError:
         assert len(stored(store)) == before
         return
@@ -448,11 +449,11 @@ def test_a_row_is_stored_or_rejected_and_never_both(
     if report.rejected:
         # What was left out is bad on its own too: it adds nothing when it is read again.
         rejects.write_bytes(b'{"prompt": "a", "chosen": "b", "rejected": "c"}\n' + raw)
-        again = ingest(store, [str(rejects)], user="alice", skip_bad=True)
+        again = ingest(store, [str(rejects)], **words, skip_bad=True)
         assert (again.inserted, again.rejected) == (0, report.rejected)
     strict = None
     try:
-        strict = ingest(store, [str(path)], user="alice")
+        strict = ingest(store, [str(path)], **words)
     except DataError as error:
         assert len(error.details) == report.rejected
     assert (strict is None) == bool(report.rejected)

@@ -18,13 +18,16 @@ EXPORTS: tuple[Export, ...] = (chatgpt.EXPORT, llm_logs.EXPORT)
 
 
 def export_at(source: str) -> Export | None:
-    """The app's export that a path holds, or None if it holds none or cannot be looked at."""
+    """The app's export that a path holds, or None if it holds none or cannot be looked at.
+
+    A pipe is not looked at: it can be read once.
+    """
     if source == "-" or "\0" in source:
         return None
     path = Path(source)
     for one in EXPORTS:
         try:
-            if path.exists() and one.matches(path):
+            if (path.is_file() or path.is_dir()) and one.matches(path):
                 return one
         except (OSError, zipfile.BadZipFile):
             continue
