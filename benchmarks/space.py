@@ -123,6 +123,7 @@ def measure(
     return {
         "corpus": corpus.name,
         "variation": _name(variation),
+        "prompts": len(questions.prompts),
         "parameters": sum(w.numel() for w in base.model.parameters()),
         "contrastive_accuracy": report["contrastive_accuracy"],
         "directions": report["directions"],
