@@ -69,13 +69,7 @@ def replace_report(directory: Path, report: dict[str, Any]) -> None:
         NotFoundError, DataError: as `read_description`.
         OSError: it cannot be written.
     """
-    description = {**read_description(directory), "report": report}
-    partial = directory / f".{DESCRIPTION}.{os.getpid()}"
-    try:
-        partial.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
-        partial.replace(directory / DESCRIPTION)
-    finally:
-        partial.unlink(missing_ok=True)
+    _replace(directory / DESCRIPTION, _told({**read_description(directory), "report": report}))
 
 
 def read_weights(directory: Path, fingerprint: str) -> dict[str, npt.NDArray[Any]]:
@@ -102,11 +96,21 @@ def read_weights(directory: Path, fingerprint: str) -> dict[str, npt.NDArray[Any
 def write_files(directory: Path, description: Mapping[str, Any], weights: bytes) -> None:
     """Write the two files of a space; a reader never sees one half-written."""
     directory.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(description, indent=1) + "\n"
-    for name, content in ((WEIGHTS, weights), (DESCRIPTION, text.encode())):
-        partial = directory / f".{name}.{os.getpid()}"
+    _replace(directory / WEIGHTS, weights)
+    _replace(directory / DESCRIPTION, _told(description))
+
+
+def _told(description: Mapping[str, Any]) -> bytes:
+    return (json.dumps(description, indent=1) + "\n").encode()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
         partial.write_bytes(content)
-        partial.replace(directory / name)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def fingerprint_of(base_fingerprint: str, tensors: Mapping[str, npt.NDArray[Any]]) -> str:

@@ -101,17 +101,14 @@ class Workers:
         """Whether this process is the one that writes and tells."""
         return self.rank == 0
 
-    def share(self, items: Sequence[T]) -> Sequence[T]:
-        """This worker's contiguous part of `items`; the parts in the order of ranks are the whole.
+    def sizes(self, items: Sequence[T], rows: Iterable[int]) -> list[int]:
+        """How many rows each worker has, given the rows of every item.
+
+        Each has a contiguous part of `items`; the parts in the order of ranks are the whole.
 
         Raises:
             UsageError: there are fewer items than workers.
         """
-        bounds = self._bounds(items)
-        return items[bounds[self.rank] : bounds[self.rank + 1]]
-
-    def sizes(self, items: Sequence[T], rows: Iterable[int]) -> list[int]:
-        """How many rows each worker's share of `items` has, given the rows of every item."""
         before = [0, *accumulate(rows)]
         return [before[b] - before[a] for a, b in pairwise(self._bounds(items))]
 

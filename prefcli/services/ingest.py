@@ -118,31 +118,14 @@ def ingest(
     users = Users(user, user_field, user_pattern, map_user or {})
     if pseudonymize:
         users = replace(users, pseudonym=partial(pseudonym, pseudonym_key(store.home)))
-    chosen, said = chosen_format(sources, format, columns)
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
-        flow = Flow(sources, users, chosen, skip_bad, rejects, spool, progress)
-        flow.notes.extend([said] if said else [])
+        flow = Flow.of(sources, users, format, columns, skip_bad, progress, rejects, spool)
         inserted, duplicates = store.add_feedback(flow.entries(), flow.details)
     report = flow.report
     report.inserted, report.duplicates = inserted, duplicates
     report.users = sorted(flow.seen)
     report.warnings = flow.warnings()
     return report
-
-
-def chosen_format(
-    sources: Sequence[str], format: str | None, columns: Columns | None
-) -> tuple[Format | None, str]:
-    """The format that was asked for, None to find it; and what a person should know of it.
-
-    Raises:
-        UsageError: there is no such format, or it is asked for in two ways.
-    """
-    if columns is None or not columns.named:
-        return (None if format is None else by_name(format)), ""
-    if format is not None:
-        raise UsageError("--format and --prompt-field exclude each other: give one of them")
-    return format_of_table(columns, sources)
 
 
 def check_sources(sources: Sequence[str]) -> None:
@@ -179,9 +162,9 @@ class Flow:
     users: Users
     format: Format | None
     skip_bad: bool
-    rejects: Path | None
-    spool: IO[bytes] | None
     progress: Progress | None
+    rejects: Path | None = None
+    spool: IO[bytes] | None = None
     report: IngestReport = field(default_factory=IngestReport)
     seen: set[str] = field(default_factory=set)
     names: dict[str, None] = field(default_factory=dict)
@@ -192,6 +175,32 @@ class Flow:
     empty: int = 0
     first_empty: str = ""
     header: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        sources: Sequence[str],
+        users: Users,
+        format: str | None,
+        columns: Columns | None,
+        skip_bad: bool,
+        progress: Progress | None,
+        rejects: Path | None = None,
+        spool: IO[bytes] | None = None,
+    ) -> Flow:
+        """A pass in the format that was asked for; without one, each file's is found.
+
+        Raises:
+            UsageError: there is no such format, or it is asked for in two ways.
+        """
+        chosen, said = (None if format is None else by_name(format)), ""
+        if columns is not None and columns.named:
+            if format is not None:
+                raise UsageError("--format and --prompt-field exclude each other: give one of them")
+            chosen, said = format_of_table(columns, sources)
+        flow = cls(sources, users, chosen, skip_bad, progress, rejects, spool)
+        flow.notes.extend([said] if said else [])
+        return flow
 
     def entries(self) -> Iterator[Entry]:
         """The good judgements of all sources; raises at the end if there was a bad row."""

@@ -14,7 +14,7 @@ from prefcli.feedback.formats.table import Columns
 from prefcli.feedback.records import Feedback
 from prefcli.progress import Progress
 from prefcli.services.feedback import as_fields
-from prefcli.services.ingest import Entry, Flow, check_sources, chosen_format
+from prefcli.services.ingest import Entry, Flow, check_sources
 from prefcli.services.pseudonyms import pseudonym, pseudonym_key
 from prefcli.services.users import Users
 from prefcli.store import StoredFeedback
@@ -100,9 +100,7 @@ def preview(
     users = Users(user, user_field, user_pattern, map_user or {})
     if pseudonymize:
         users = replace(users, pseudonym=partial(pseudonym, pseudonym_key(store.home, make=False)))
-    chosen, said = chosen_format(sources, format, columns)
-    flow = Flow(sources, users, chosen, skip_bad, None, None, progress)
-    flow.notes.extend([said] if said else [])
+    flow = Flow.of(sources, users, format, columns, skip_bad, progress)
     seen = _Seen(store)
     batch: list[Entry] = []
     for entry in flow.entries():
