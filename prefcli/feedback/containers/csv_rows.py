@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from prefcli.errors import DataError
 from prefcli.feedback.containers.rows import Row, cell
@@ -46,11 +47,10 @@ def delimiter_of(name: str, start: list[str]) -> str | None:
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
-    try:
-        return next(csv.reader([line], delimiter=delimiter, strict=True), [])
-    except csv.Error:
-        # A quoted name may go on in the next line.
-        return next(csv.reader([line], delimiter=delimiter), [])
+    for strict in (True, False):  # a quoted name may go on in the next line
+        with suppress(csv.Error):
+            return next(csv.reader([line], delimiter=delimiter, strict=strict), [])
+    return []  # a carriage return outside of quotes, which reading the rows tells
 
 
 def csv_rows(text: Text, delimiter: str) -> Iterator[Row]:

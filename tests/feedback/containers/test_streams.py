@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from prefcli.errors import DataError, PrefcliError
@@ -191,6 +191,8 @@ SIGNATURES += [b"", b"[", b"{", b'{"data": [', b'{\n"a": ', b"\0" * 257 + b"usta
 
 @settings(deadline=None, max_examples=400)
 @given(st.binary(max_size=300), st.sampled_from(SIGNATURES), st.sampled_from(["x", "x.csv"]))
+@example(b"\n\r\x01", b"", "x")
+@example(b"\n\r\x01", b"", "x.csv")
 def test_any_bytes_give_rows_or_an_error_of_ours(data: bytes, start: bytes, name: str) -> None:
     try:
         rows = rows_of(start + data, name)
