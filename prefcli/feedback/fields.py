@@ -280,6 +280,8 @@ def split_pair(chosen: Sequence[Message], rejected: Sequence[Message]) -> tuple[
 
 def split_last(turns: Prompt, field: str) -> tuple[Prompt, str]:
     """A whole conversation as prompt and answer, which is its last turn."""
+    if not turns:
+        raise DataError(f"field {field!r}: expected turns, came none")
     if turns[-1].role != "assistant":
         raise DataError(
             f"field {field!r}: expected an assistant's turn last, came role {turns[-1].role!r}"

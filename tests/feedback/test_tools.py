@@ -322,3 +322,12 @@ def test_a_thumb_in_llms_log_is_on_its_response_after_the_earlier_ones() -> None
         ASKED,
     )
     assert fault({**row, "feedback": "so so"}).startswith("field 'feedback': expected +1 or -1")
+
+
+def test_a_chatgpt_thumb_on_a_message_without_text_is_no_thumb_on_the_one_before() -> None:
+    row = example("chatgpt")
+    mapping = row["conversation"]["mapping"]
+    del mapping["m2"]["message"]
+    assert fault(row) == "message 'm2': holds no answer"
+    mapping["m1"]["message"]["author"]["role"] = "assistant"
+    assert fault(row) == "message 'm2': holds no answer"

@@ -70,6 +70,8 @@ def _path(mapping: Mapping[str, Any], last: str) -> list[Message]:
             raise DataError(f"field 'mapping': message {at!r} comes before itself")
         seen.add(at)
         turn = _turn(mapping[at].get("message"))
+        if turn is None and at == last:  # or the thumb would go to the answer before
+            raise DataError(f"message {last!r}: holds no answer")
         if turn is not None and (turn.content.strip() or at == last):
             turns.append(turn)
         at = mapping[at].get("parent")
