@@ -101,6 +101,18 @@ class Workers:
         """Whether this process is the one that writes and tells."""
         return self.rank == 0
 
+    def check_shares(self, prompts: int) -> None:
+        """Refuse steps of fewer prompts than workers.
+
+        Raises:
+            UsageError: see above.
+        """
+        if prompts < self.count:
+            raise UsageError(
+                f"{self.count} processes cannot share the {prompts} prompts of a step: "
+                "raise --prompts-per-step, or launch fewer"
+            )
+
     def sizes(self, items: Sequence[T], rows: Iterable[int]) -> list[int]:
         """How many rows each worker has, given the rows of every item.
 
@@ -181,11 +193,7 @@ class Workers:
         return found  # type: ignore[return-value]
 
     def _bounds(self, items: Sequence[T]) -> list[int]:
-        if len(items) < self.count:
-            raise UsageError(
-                f"{self.count} processes cannot share the {len(items)} prompts of a step: "
-                "raise --prompts-per-step, or launch fewer"
-            )
+        self.check_shares(len(items))
         return [len(items) * rank // self.count for rank in range(self.count + 1)]
 
 

@@ -69,10 +69,12 @@ def launch(count: int) -> int:
         if failed is not None:
             _end(processes, GRACE)
     except KeyboardInterrupt:
+        # Ctrl-C reaches all of them; what stops this process alone is handed on.
+        _wait(processes, GRACE / 5)
         for process in processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-        _end(processes, 3 * GRACE)
+        _end(processes, GRACE)
         raise SystemExit(INTERRUPTED) from None  # the processes have told
     if failed is None:
         return 0
@@ -93,14 +95,15 @@ def _start(rank: int, count: int, port: int) -> subprocess.Popen[bytes]:
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // count)),
         LAUNCHED: "1",
     }
-    if "OMP_NUM_THREADS" in os.environ:
-        del environment["OMP_NUM_THREADS"]
+    chosen = {
+        "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // count)),
+        "TORCH_CPP_LOG_LEVEL": "ERROR",  # a lost connection is told here, and not with a trace
+    }
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "prefcli", *sys.argv[1:]],
-        env={**os.environ, **environment},
+        env={**chosen, **os.environ, **environment},
         stdin=None if rank == 0 else subprocess.DEVNULL,
     )
 
@@ -118,13 +121,17 @@ def _first_failure(processes: Sequence[subprocess.Popen[bytes]]) -> int | None:
         time.sleep(0.1)
 
 
+def _wait(processes: Sequence[subprocess.Popen[bytes]], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and None in [process.poll() for process in processes]:
+        time.sleep(0.05)
+
+
 def _end(processes: Sequence[subprocess.Popen[bytes]], seconds: float) -> None:
     """Wait for all; kill those that do not end: one that waits for a lost other never would."""
-    until = time.monotonic() + seconds
+    _wait(processes, seconds)
     for process in processes:
-        try:
-            process.wait(max(0.0, until - time.monotonic()))
-        except subprocess.TimeoutExpired:
+        if process.poll() is None:
             process.kill()
             process.wait()
 

@@ -95,7 +95,11 @@ def train_space(
 
         def begin() -> _Job:
             assert store is not None, "the first process needs the home"
-            return _begin(store, stack, name, base, prompts, resume, restart, told, asked)
+            job = _begin(store, stack, name, base, prompts, resume, restart, told, asked)
+            if job.plan is not None:
+                in_a_step = min(job.plan.settings.prompts_per_step, len(job.plan.prompts))
+                workers.check_shares(in_a_step)
+            return job
 
         job = workers.first_does(begin)
         if job.plan is not None:

@@ -114,8 +114,9 @@ def near(home: Path, name: str, other: str) -> bool:
     return same and last[0] == pytest.approx(last[1], rel=0.05)
 
 
-def left(home: Path) -> list[str]:
-    return [path.name for path in (home / "spaces").glob(".*")]
+def left(home: Path, name: str) -> list[str]:
+    """What lies where the spaces lie, beside the spaces, of one training."""
+    return [path.name for path in (home / "spaces").glob(f".*{name}*")]
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +125,7 @@ def whole(home: Path, start: Start) -> dict[str, Any]:
     code, out, told = ended(start("whole", *fresh(home), "--json"))
     assert (code, told) == (0, "")
     row: dict[str, Any] = json.loads(out)
-    assert left(home) == []
+    assert left(home, "whole") == []
     return row
 
 
@@ -158,7 +159,7 @@ def test_a_training_that_is_killed_again_and_again_ends_in_the_same_space(
     assert history(home, "killed") == history(home, "whole")
     fingerprint = json.loads((home / "spaces/killed/space.json").read_text())["fingerprint"]
     assert fingerprint == whole["fingerprint"]
-    assert left(home) == []
+    assert left(home, "killed") == []
 
 
 def test_restart_begins_anew(home: Path, start: Start, whole: dict[str, Any]) -> None:
@@ -174,7 +175,7 @@ def test_restart_begins_anew(home: Path, start: Start, whole: dict[str, Any]) ->
     code, out, told = ended(start("anew", *fresh(home), "--restart", "--json"))
     assert (code, told) == (0, "")
     assert json.loads(out)["fingerprint"] == whole["fingerprint"]
-    assert left(home) == []
+    assert left(home, "anew") == []
 
 
 @pytest.mark.parametrize("sharing", [(), ("--shard-base",)])
@@ -187,7 +188,7 @@ def test_two_processes_train_the_space_of_one(
     assert (code, told) == (0, "")
     assert json.loads(out)["space"] == name  # one object
     assert near(home, name, "whole")
-    assert left(home) == []
+    assert left(home, name) == []
 
 
 def test_two_processes_that_were_interrupted_tell_it_once_and_go_on(
@@ -202,7 +203,7 @@ def test_two_processes_that_were_interrupted_tell_it_once_and_go_on(
     code, _, told = ended(start("stopped", "--resume"))
     assert (code, told) == (0, "")
     assert near(home, "stopped", "whole")
-    assert left(home) == []
+    assert left(home, "stopped") == []
 
 
 def test_an_error_of_two_processes_is_one_line(home: Path, start: Start) -> None:
@@ -210,6 +211,7 @@ def test_an_error_of_two_processes_is_one_line(home: Path, start: Start) -> None
     code, out, told = ended(start("few", *fresh(home), *words))
     assert (code, out, told.count("\n")) == (2, "", 0)
     assert "2 processes cannot share the 1 prompts of a step" in told
+    assert left(home, "few") == []
     code, out, told = ended(start("none", "--processes", "2", "--base", "absent"))
     assert (code, out, told.count("\n")) == (66, "", 0)
     assert "no base 'absent'" in told
