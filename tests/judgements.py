@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from prefcli.feedback.records import KINDS, Feedback, Message
 
 text = st.text(st.characters(), max_size=20)  # lone surrogates and NUL included
+readable = st.text(st.characters(codec="utf-8"), max_size=20)  # as every reader lets in
 plain = st.none() | st.text(st.characters(codec="utf-8"), max_size=8)
 
 
 @st.composite
-def judgements(draw: st.DrawFn, user: str) -> Feedback:
+def judgements(draw: st.DrawFn, user: str, text: st.SearchStrategy[str] = text) -> Feedback:
     kind = draw(st.sampled_from(KINDS))
     roles = st.sampled_from(["system", "user", "assistant", "tool"])
     turns = draw(st.lists(st.builds(Message, roles, text), max_size=2))

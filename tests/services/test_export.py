@@ -20,7 +20,7 @@ from prefcli.feedback.records import Feedback, Message, text_prompt
 from prefcli.services.export import COLUMNS, export_feedback
 from prefcli.services.ingest import ingest
 from prefcli.store import Store
-from tests.judgements import judgements
+from tests.judgements import judgements, readable
 
 SKY = text_prompt("What is the sky?")
 ROWS = [
@@ -62,7 +62,7 @@ names = st.sampled_from(["alice", "bob", "Zoë", "u=1"])
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(names.flatmap(judgements), min_size=1, max_size=8))
+@given(st.lists(names.flatmap(lambda name: judgements(name, readable)), min_size=1, max_size=8))
 def test_an_export_read_into_a_new_home_is_the_same_catalog(rows: list[Feedback]) -> None:
     rows = [row for row in rows if not row.says_nothing]
     with tempfile.TemporaryDirectory() as directory:
