@@ -76,7 +76,8 @@ def test_a_base_is_opened_with_the_quantization_that_it_was_added_with(
     details = {"trust_remote_code": False, "quantize": "4bit"}
     store.add_base("small", "org/model", None, "bfloat16", "fingerprint", details)
     store.add_base("older", "org/model", None, None, "fingerprint", {})
-    assert [row["quantize"] for row in list_bases(store)] == [None, "4bit", None]
+    found = {row["base"]: row["quantize"] for row in list_bases(store)}
+    assert found == {tiny.NAME: None, "small": "4bit", "older": None}
     monkeypatch.setattr("prefcli.loading.load_base", load_base)
     with pytest.raises(UsageError, match=r"\('org/model', None, 'bfloat16', False, '4bit'\)"):
         open_base(resolve_base(store, "small"))
