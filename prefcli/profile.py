@@ -32,6 +32,8 @@ FloatArray = npt.NDArray[np.float64]
 FORMAT = 1
 _METADATA = "prefcli"
 _NUMBERS = ("intercept", "log_evidence", "weight_scale", "curvature_scale", "curved")
+# Not in profiles of before there was a prior over users.
+_NEWER = ("population",)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +132,7 @@ class Profile:
             "method": self.method,
             "rho": float(self.rho),
             "created": self.created,
-            "reward": {name: float(getattr(reward, name)) for name in _NUMBERS}
+            "reward": {name: float(getattr(reward, name)) for name in (*_NUMBERS, *_NEWER)}
             | {"iterations": int(reward.iterations), "converged": bool(reward.converged)},
         }
         text = json.dumps(metadata, sort_keys=True, allow_nan=False)
@@ -177,6 +179,7 @@ class Profile:
             curvature=_symmetric(_vector(tensors, "curvature", triangle), size),
             covariance=_symmetric(_vector(tensors, "covariance", triangle), size),
             **{name: float(numbers[name]) for name in _NUMBERS},
+            **{name: float(numbers.get(name, 0.0)) for name in _NEWER},
             iterations=int(numbers["iterations"]),
             converged=bool(numbers["converged"]),
         )

@@ -6,6 +6,10 @@ fits, which cost next to nothing, then walks over s2 from each mode to the next,
 follow. Candidates are found loosely; the fit brings to convergence only the finalists, the best
 linear and the best curved one.
 
+Where a prior over users is known (`population`), each of its components is one more candidate for w,
+linear or curved, and all of them together are as likely beforehand as the isotropic ones. So what
+users have in common counts for somebody who said little, and for somebody unlike them it stops to.
+
 The finalists' rewards are averaged by probability, not chosen between. At nearly equal evidence
 they may point opposite ways: a taste for "about 20 words" is also a taste for more words than most
 answers have, and only the curved reward knows where to stop. The average is what maximises expected
@@ -21,8 +25,10 @@ from math import log
 import numpy as np
 import numpy.typing as npt
 
-from prefcli.solvers.features import Model
+from prefcli.solvers.features import Model, build_model
 from prefcli.solvers.logistic import Mode, find_mode
+from prefcli.solvers.population import Component
+from prefcli.solvers.rows import Comparisons
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -32,6 +38,7 @@ WEIGHT_SCALES = (0.1, 0.2, 0.4, 0.8, 1.6)
 # s1 = 0.4 in 16 dimensions tells two random answers apart by 2 logits.
 _WEIGHT_CENTRE, _WEIGHT_WIDTH = 0.4, 1.0
 _CURVATURE_CENTRE, _CURVATURE_WIDTH = 0.15, 1.2
+_COMPONENT_CURVATURES = (0.1, 0.2, 0.4)
 
 # Nats in favour of a linear taste: 1 always, more while there are few judgements to tell by.
 _LINEAR_BONUS, _LINEAR_BONUS_ROWS = 1.0, 60.0
@@ -44,8 +51,9 @@ _PLAUSIBLE = 3.0  # nats behind the linear candidates at which a curved one is w
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A mode, the prior scales it was found under and its unnormalised log posterior."""
+    """A mode, the model and prior scales it was found under, its unnormalised log posterior."""
 
+    model: Model
     weight_scale: float
     curvature_scale: float
     log_posterior: float
@@ -58,23 +66,33 @@ def evaluate(
     curvature_scale: float,
     start: Mode | FloatArray | None = None,
     tolerance: float = _LOOSE,
+    log_prior: float | None = None,
 ) -> Candidate:
-    """The candidate of these scales, searched from a mode or from coefficients."""
+    """The candidate of these scales, searched from a mode or from coefficients.
+
+    `log_prior` is that of s1, by default the log-normal one.
+    """
     scale = model.prior_scale(weight_scale, curvature_scale)
     design = model.design(curvature_scale > 0)
     mode = find_mode(design, scale, start, tolerance)
     rows = float(model.linear.weight.sum())
-    log_prior = -0.5 * (log(weight_scale / _WEIGHT_CENTRE) / _WEIGHT_WIDTH) ** 2
+    if log_prior is None:
+        log_prior = _log_scale_prior(weight_scale)
     if curvature_scale > 0:
         log_prior -= 0.5 * (log(curvature_scale / _CURVATURE_CENTRE) / _CURVATURE_WIDTH) ** 2
         log_prior -= _LINEAR_BONUS + (log(1 + _LINEAR_BONUS_ROWS / rows) if rows else 0.0)
-    return Candidate(weight_scale, curvature_scale, log_prior + mode.log_evidence, mode)
+    log_posterior = log_prior + mode.log_evidence
+    return Candidate(model, weight_scale, curvature_scale, log_posterior, mode)
 
 
-def converge(model: Model, candidate: Candidate, tolerance: float) -> Candidate:
+def converge(candidate: Candidate, tolerance: float) -> Candidate:
     """The candidate with its mode to within `tolerance`."""
     return evaluate(
-        model, candidate.weight_scale, candidate.curvature_scale, candidate.mode, tolerance
+        candidate.model,
+        candidate.weight_scale,
+        candidate.curvature_scale,
+        candidate.mode,
+        tolerance,
     )
 
 
@@ -110,6 +128,37 @@ def explore(
     return found + curved
 
 
+def explore_component(rows: Comparisons, component: Component) -> list[Candidate]:
+    """Candidates of one component of the prior over users, linear and with curvature in its metric.
+
+    C = s1^2 S with |S|_F^2 = d, as for the identity, so that s2 means what it means elsewhere.
+    """
+    size = len(component.mean)
+    values, vectors = np.linalg.eigh(component.covariance)
+    variance = float(np.linalg.norm(values) / np.sqrt(size))
+    root = (vectors * np.sqrt(np.maximum(values, 0.0) / variance)) @ vectors.T
+    model = build_model(rows, root, component.mean)
+    log_prior = log(component.share) + _LOG_SCALES
+    scale = variance**0.5
+    found = [evaluate(model, scale, 0.0, log_prior=log_prior)]
+    at: Mode | FloatArray = model.widen(found[0].mode.theta)
+    for curvature_scale in _COMPONENT_CURVATURES:
+        found.append(evaluate(model, scale, curvature_scale, at, log_prior=log_prior))
+        if found[-1].log_posterior < best(found).log_posterior - _HOPELESS:
+            break
+        at = found[-1].mode
+    return found
+
+
+def _log_scale_prior(weight_scale: float) -> float:
+    return -0.5 * (log(weight_scale / _WEIGHT_CENTRE) / _WEIGHT_WIDTH) ** 2
+
+
+# What the log-normal prior gives to all values of s1 that are tried, so as to give as much to all
+# components together.
+_LOG_SCALES = float(np.logaddexp.reduce([_log_scale_prior(s) for s in WEIGHT_SCALES]))
+
+
 def _follow(model: Model, origin: Candidate) -> Iterator[Candidate]:
     """Candidates with s1 raised for as long as that helps, or else lowered for as long.
 
@@ -139,6 +188,16 @@ def curved_share(candidates: list[Candidate]) -> float:
     share = np.exp(log_posterior - log_posterior.max())
     curved = np.array([candidate.curvature_scale > 0 for candidate in candidates])
     return float(share[curved].sum() / share.sum())
+
+
+def family_shares(families: list[list[Candidate]]) -> FloatArray:
+    """Posterior probability of each family of candidates; one that hardly counts has none."""
+    mass = np.array(
+        [np.logaddexp.reduce([each.log_posterior for each in family]) for family in families]
+    )
+    share: FloatArray = np.exp(mass - np.logaddexp.reduce(mass))
+    share[share < _NEGLIGIBLE] = 0.0
+    return share / float(share.sum())
 
 
 def finalists(candidates: list[Candidate]) -> list[tuple[float, Candidate]]:

@@ -14,7 +14,7 @@ two answers' rewards have exactly the covariance of the kernel
 so nothing depends on how the coordinates of z are rotated.
 
 In a metric S (symmetric, positive definite) the same prior holds for the coordinates S^1/2 z:
-w ~ N(0, s1^2 S), and z.z' in the kernel becomes z'Sz'.
+w ~ N(0, s1^2 S), and z.z' in the kernel becomes z'Sz'. Around a mean m, w ~ N(m, s1^2 S).
 
 Letters: n rows, d latent dimensions, q = d (d + 1) / 2, k = min(n, q).
 """
@@ -75,6 +75,7 @@ class Model:
         linear: The design without the quadratic columns.
         quadratic: The design with them.
         root: (d, d) S^1/2.
+        mean: (d,) m.
         span: (q, k) orthonormal columns, or None for the identity.
         offsets: Number of offset columns, 0 or 1.
     """
@@ -82,6 +83,7 @@ class Model:
     linear: Design
     quadratic: Design
     root: FloatArray
+    mean: FloatArray
     span: FloatArray | None
     offsets: int
 
@@ -108,7 +110,7 @@ class Model:
     def reward(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, float]:
         """Coefficients as w (d,), A (d, d) and the intercept."""
         start, stop = self.offsets, self.offsets + self.size
-        weight = self.root @ theta[start:stop]
+        weight = self.mean + self.root @ theta[start:stop]
         intercept = float(theta[0]) if self.offsets else 0.0
         if len(theta) == stop:
             return weight, np.zeros((self.size, self.size)), intercept
@@ -118,7 +120,7 @@ class Model:
 
     def coefficients(self, weight: FloatArray, curvature: FloatArray) -> FloatArray:
         """Coefficients (p,) of a reward with intercept 0, as near as the span allows."""
-        linear = np.linalg.solve(self.root, weight)
+        linear = np.linalg.solve(self.root, weight - self.mean)
         half = np.linalg.solve(self.root, curvature)
         entry, factor = _upper_triangle(self.size)
         quadratic = np.linalg.solve(self.root, half.T).ravel()[entry] * factor
@@ -136,8 +138,9 @@ class Model:
         return self.root @ mode.covariance(block) @ self.root
 
 
-def build_model(rows: Comparisons, root: FloatArray) -> Model:
-    """The designs of these rows in the metric S = root @ root."""
+def build_model(rows: Comparisons, root: FloatArray, mean: FloatArray | None = None) -> Model:
+    """The designs of these rows in the metric S = root @ root, around a mean (d,), default 0."""
+    mean = np.zeros(len(root)) if mean is None else mean
     first, second = rows.first @ root, rows.second @ root
     curved = quadratic_features(first)  # (n, q)
     curved -= quadratic_features(second)
@@ -147,10 +150,13 @@ def build_model(rows: Comparisons, root: FloatArray) -> Model:
         curved = upper.T
     offset = rows.offset[:, None] if rows.offset.any() else rows.offset[:, None][:, :0]
     linear = np.concatenate([offset, first - second], axis=1)
+    shift = (rows.first - rows.second) @ mean
+    both = np.concatenate([linear, curved], axis=1)
     return Model(
-        linear=Design(linear, rows.target, rows.weight),
-        quadratic=Design(np.concatenate([linear, curved], axis=1), rows.target, rows.weight),
+        linear=Design(linear, rows.target, rows.weight, shift),
+        quadratic=Design(both, rows.target, rows.weight, shift),
         root=root,
+        mean=mean,
         span=span,
         offsets=offset.shape[1],
     )

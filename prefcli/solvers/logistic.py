@@ -2,7 +2,9 @@
 
 With features x_i, prior standard deviations s, theta = s * u (elementwise) and u ~ N(0, I):
 
-    f(u) = sum_i a_i [log(1 + exp(eta_i)) - y_i eta_i] + 1/2 u.u,     eta = X (s * u)
+    f(u) = sum_i a_i [log(1 + exp(eta_i)) - y_i eta_i] + 1/2 u.u,     eta = X (s * u) + c
+
+where c is what is known of each row beforehand: the share of a prior mean that is not zero.
 
 f is strongly convex with modulus 1 whatever the rows, so |grad f(u)| bounds the distance from u to
 the only minimum in units of prior standard deviations: the gradient norm is a certificate. The
@@ -17,7 +19,7 @@ Letters: n rows, p features.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -35,11 +37,13 @@ class Design:
         features: X (n, p).
         target: y (n,), in [0, 1].
         weight: a (n,), >= 0.
+        shift: c (n,), logits. Default 0.
     """
 
     features: FloatArray
     target: FloatArray
     weight: FloatArray
+    shift: FloatArray = field(default_factory=lambda: np.zeros(()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +103,7 @@ def find_mode(
         hessian.flat[:: len(scale) + 1] += 1.0 - ratio * ratio
         start = start.theta
     u = np.zeros(len(scale)) if start is None else start / scale
-    eta = x @ u
+    eta = x @ u + design.shift
     loss = _loss(design, eta, u)
     iteration = 0
     while True:

@@ -33,6 +33,7 @@ class Reward:
         weight_scale: Prior scale s1 of the likeliest prior.
         curvature_scale: Prior scale s2 of the likeliest prior, 0 for a linear taste.
         curved: Posterior probability that the taste is not linear.
+        population: Posterior probability of the prior over users; 0 where none was known.
         iterations: Newton steps taken in all.
         converged: Whether every mode met the gradient tolerance.
     """
@@ -47,6 +48,7 @@ class Reward:
     curved: float
     iterations: int
     converged: bool
+    population: float = 0.0
 
     def __call__(self, z: FloatArray) -> FloatArray:
         """Rewards (n,) of points (n, d), in logits."""
