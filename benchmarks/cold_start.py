@@ -4,9 +4,9 @@ Made-up users judge pairs of the embedded base's answers with noise, each by a u
 over what can be read off a text. They are drawn from populations of three kinds: `groups` (three
 kinds of taste, and how each person differs from their kind), `common` (one taste, likewise) and
 `unrelated` (nothing in common: a prior can only hurt). From all of them a prior is learned, as
-`prefcli fit --all` does, and some are fitted from 1 to 200 pairs with and without it. Nobody's prior
-has seen their own judgements. What counts is how often the reward agrees with the utility about
-pairs of answers on topics that are in no feedback and in no prompt of stage 1.
+`prefcli fit --all` does, and some are fitted from 1 to 200 pairs with and without it. Nobody's
+prior has seen their own judgements. What counts is how often the reward agrees with the utility
+about pairs of answers on topics that are in no feedback and in no prompt of stage 1.
 
 The table goes to stdout, everything measured to a JSON file. About four minutes on two cores.
 """

@@ -50,7 +50,15 @@ def m002_kinds(db: Database) -> None:
         db.execute(statement)
 
 
-STEPS: tuple[Callable[[Database], None], ...] = (m001_initial, m002_kinds)
+def m003_populations(db: Database) -> None:
+    """What the users of a space have in common."""
+    db.execute(
+        "CREATE TABLE populations (space TEXT PRIMARY KEY, artifact BLOB NOT NULL, "
+        "created TEXT NOT NULL)"
+    )
+
+
+STEPS: tuple[Callable[[Database], None], ...] = (m001_initial, m002_kinds, m003_populations)
 NAMES = tuple(step.__name__ for step in STEPS)
 
 _INITIAL = (

@@ -135,6 +135,7 @@ def fill(store: Store) -> None:
     }
     for space in ("one", "two"):
         store.add_encodings(space, keys)
+    store.put_population("one", b"what all have in common")
     for user in ("alice", "bob", "alice"):
         store.add_profile(user, "one", b"artifact of " + user.encode() * 400, {"pairs": 1})
     for name in ("alice", "alice=0.7,bob=0.3", "bob", "malice", None):
@@ -173,7 +174,7 @@ def test_what_others_said_and_what_they_share_stays(store: Store) -> None:
     assert forgotten.encodings == 2 * 4  # the secrets and their two "no", in two spaces
     assert [row.user for row in store.profiles(all_versions=True)] == ["bob"]
     assert [row.user for row in store.generations()] == [None, "malice", "bob"]
-    assert store.setting("population_prior_stale") == "1"
+    assert store.population("one") is None
     assert store.setting("scrub_pending") is None
 
 
@@ -181,7 +182,7 @@ def test_forgetting_nobody_changes_nothing_and_says_so(store: Store) -> None:
     fill(store)
     with pytest.raises(NotFoundError, match="nothing about user 'ali'"):
         store.forget_user("ali")
-    assert store.setting("population_prior_stale") is None
+    assert store.population("one") == b"what all have in common"
     assert len(numbers(store)) == 5
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prefcli.cli import completion, words
-from prefcli.cli.options import Json, JsonLines, Space, command_group, examples
+from prefcli.cli.options import HalfLife, Json, JsonLines, Space, command_group, examples
 from prefcli.errors import UsageError
 from prefcli.output import Column, Output
 
@@ -33,11 +33,13 @@ COLUMNS = (
 @commands.command(
     help="Learn a user's profile from their feedback.\n\n"
     "Every fit is a new version; older ones stay. HELD OUT is the accuracy on prompts that "
-    "were kept out of the fit, a dash where there are too few to tell.",
+    "were kept out of the fit, a dash where there are too few to tell. With --all, what users "
+    "have in common is learned as well, and helps those who said little.",
     short_help="Learn a user's profile from their feedback.",
     epilog=examples(
         "prefcli fit --user alice",
         "prefcli fit --all --jsonl",
+        "prefcli fit --user alice --half-life 90",
     ),
 )
 def fit(
@@ -51,7 +53,13 @@ def fit(
             autocompletion=completion.users,
         ),
     ] = None,
-    all_users: Annotated[bool, typer.Option("--all", help="Every user with feedback.")] = False,
+    all_users: Annotated[
+        bool, typer.Option("--all", help="Every user whose feedback has changed.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --all: those who are up to date as well.")
+    ] = False,
+    half_life: HalfLife = None,
     space: Space = None,
     as_json: Json = False,
     as_jsonl: JsonLines = False,
@@ -59,6 +67,8 @@ def fit(
     if (user is None) != all_users:
         both = "not both" if all_users else "one of the two"
         raise UsageError(f"fit takes --user NAME or --all, {both}")
+    if force and not all_users:
+        raise UsageError("--force is for --all: --user fits in any case")
     if as_json and all_users:
         raise UsageError("--json is for one profile: use --jsonl with --all")
     if as_json and as_jsonl:
@@ -69,10 +79,17 @@ def fit(
 
     with Output() as output, Store.open() as store:
         if user is not None:
-            reports = iter([service.fit(store, user, space=space, progress=output.progress)])
+            report = service.fit(
+                store, user, space=space, half_life=half_life, progress=output.progress
+            )
+            reports = iter([report])
         else:
-            reports = service.fit_all(store, space=space, progress=output.progress)
+            reports = service.fit_all(
+                store, space=space, half_life=half_life, force=force, progress=output.progress
+            )
         rows = print_reports(output, reports, as_json, as_jsonl)
+        if not rows:
+            output.note("every profile is up to date: --force fits them again")
         if len(rows) == 1 and not (as_json or as_jsonl):
             output.hint(f"Next: prefcli generate --profile {rows[0]['user']} 'How do I cook rice?'")
 

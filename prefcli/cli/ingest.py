@@ -10,6 +10,7 @@ import typer
 
 from prefcli.cli import completion, words
 from prefcli.cli.boundary import Command
+from prefcli.cli.fit import print_reports
 from prefcli.cli.options import Json, JsonLines, command_group, examples
 from prefcli.cli.table_options import (
     ChosenField,
@@ -51,6 +52,7 @@ FORMAT_COLUMNS = (
         r"prefcli ingest votes-*.jsonl --user-pattern 'votes-(?P<user>[^.]+)\.jsonl'",
         "prefcli ingest 'logs/**/*.jsonl' answers.zip --user alice",
         "prefcli ingest mine.csv -u alice --prompt-field asked --edited-field answer",
+        "prefcli ingest feedback.jsonl --user alice --fit",
         "prefcli ingest --list-formats",
         "cat feedback.jsonl | prefcli ingest - --user alice",
     ),
@@ -110,6 +112,9 @@ def ingest(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Say what is in the files; change nothing.")
     ] = False,
+    fit: Annotated[
+        bool, typer.Option("--fit", help="Fit the users of these files afterwards.")
+    ] = False,
     list_formats: Annotated[
         bool, typer.Option("--list-formats", help="Show the layouts that are known, and stop.")
     ] = False,
@@ -152,6 +157,8 @@ def ingest(
     if dry_run:
         if rejects is not None:
             raise UsageError("--rejects and --dry-run exclude each other: nothing is written")
+        if fit:
+            raise UsageError("--fit and --dry-run exclude each other: nothing is written")
         _preview(files, as_json, words_for_both)
         return
 
@@ -162,8 +169,18 @@ def ingest(
         report = run(store, files, rejects=rejects, progress=output.progress, **words_for_both)
         for warning in report.warnings:
             output.warning(warning)
+        fits = None
+        if fit:
+            from prefcli.services.fit import fit_users
+
+            # Somebody may have said nothing but ties, which are not kept.
+            told = [name for name in report.users if store.has_user(name)]
+            fits = fit_users(store, told, progress=output.progress)
         if as_json:
-            output.json(report.as_dict())
+            found = report.as_dict()
+            if fits is not None:
+                found["fits"] = [each.as_dict() for each in fits]
+            output.json(found)
             return
         parts = [f"{report.inserted} new", f"{report.duplicates} known already"]
         if report.ties:
@@ -173,6 +190,9 @@ def ingest(
         output.text(f"{words.count(report.read, 'row')} read: {', '.join(parts)}")
         if report.users:
             output.text(f"{words.count(len(report.users), 'user')}: {words.some(report.users)}")
+        if fits is not None:
+            print_reports(output, fits, as_json=False, as_jsonl=False)
+        elif report.users:
             one = f"--user {report.users[0]}" if len(report.users) == 1 else "--all"
             output.hint(f"Next: prefcli fit {one}")
 

@@ -94,3 +94,11 @@ Base = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of the sampling.")]
+HalfLife = Annotated[
+    float | None,
+    typer.Option(
+        "--half-life",
+        metavar="DAYS",
+        help="So much older than the newest judgement, one counts half.",
+    ),
+]

@@ -7,35 +7,28 @@ here imports torch.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from prefcli.errors import NotFoundError
-from prefcli.feedback.records import Feedback, Prompt, encoding_key
+from prefcli.feedback.records import Feedback
 from prefcli.profile import Profile
-from prefcli.services.bases import open_base, resolve_base
-from prefcli.services.spaces import (
-    SpaceReference,
-    open_space,
-    reference_encodings,
-    resolve_space,
-)
+from prefcli.services.feedback_encodings import FeedbackEncoder
+from prefcli.services.population import common_prior, renew
+from prefcli.services.recency import check_half_life, recency_weights
+from prefcli.services.spaces import SpaceReference, resolve_space
 from prefcli.services.training_rows import training_rows
 from prefcli.solvers.bradley_terry import fit_reward
 from prefcli.solvers.validation import heldout_accuracy, train_accuracy
 from prefcli.store import Encoding, Store
 
 if TYPE_CHECKING:
-    from prefcli.base import Base
-    from prefcli.latent.space import Space
     from prefcli.progress import Progress
 
-FloatArray = npt.NDArray[np.float64]
-PROBES = 32  # answers whose bits per byte are measured, per user
+TOGETHER = 4096  # judgements whose answers are encoded together when everybody is fitted
 # Feedback is outside a base's world if its median answer costs more bits per byte than this many
 # times the 99th percentile of the base's own answers.
 OUTSIDE = 1.5
@@ -46,6 +39,7 @@ class FitReport:
     """What one fit did; `None` where there was too little to say.
 
     `pairs` and `thumbs` are what the fit worked on, `kinds` the judgements that these came from.
+    `others_share` is the weight of what other users have in common in the result, 0 to 1.
     Seconds: `encode` runs the base's lower layers over answers that were not cached (loading it
     included), `solve` is the convex problem, `validate` the held-out folds.
     """
@@ -61,6 +55,8 @@ class FitReport:
     prompts: int
     train_accuracy: float | None
     heldout_accuracy: float | None
+    others_share: float
+    half_life: float | None
     encode_seconds: float
     solve_seconds: float
     validate_seconds: float
@@ -78,6 +74,7 @@ def fit(
     user: str,
     *,
     space: str | None = None,
+    half_life: float | None = None,
     progress: Progress | None = None,
 ) -> FitReport:
     """Fit one user in one space and store the profile as a new version.
@@ -86,40 +83,76 @@ def fit(
         store: The open home.
         user: Whose feedback.
         space: Name of a space; default the one in use.
+        half_life: Days after which a judgement counts half; default all count alike.
 
     Raises:
         NotFoundError: the user has no feedback, or there is no such space.
+        UsageError: the half-life is not above 0.
     """
-    return _Fitter(store, resolve_space(store, space), progress).fit(user)
+    (report,) = fit_users(store, [user], space=space, half_life=half_life, progress=progress)
+    return report
 
 
 def fit_all(
-    store: Store, *, space: str | None = None, progress: Progress | None = None
+    store: Store,
+    *,
+    space: str | None = None,
+    half_life: float | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
 ) -> Iterator[FitReport]:
-    """Fit every user; the base is loaded once, and only if something is not encoded yet.
+    """Fit everybody whose feedback has changed; the base is loaded once, and only if need be.
+
+    What users have in common is learned first (`solvers.population`), unless that was done
+    already and few have changed since.
+
+    Args:
+        store: The open home.
+        space: Name of a space; default the one in use.
+        half_life: As in `fit`.
+        force: Fit those, too, whose profile is up to date, and learn the common prior anew.
+        progress: Told how far encoding is.
 
     Raises:
         NotFoundError: there is no feedback at all, or no such space.
+        UsageError: the half-life is not above 0.
     """
-    users = store.users()
-    if not users:
+    marks = store.feedback_marks()
+    if not marks:
         raise NotFoundError("no feedback yet: `prefcli ingest FILE --user NAME` first")
-    yield from fit_users(store, users, space=space, progress=progress)
+    fitter = _Fitter(store, resolve_space(store, space), half_life, progress)
+    users = [user for user in marks if force or not fitter.is_current(user, marks[user])]
+    fitter.learn_common(users, marks)
+    for user in users:
+        yield fitter.fit(user)
 
 
 def fit_users(
     store: Store,
-    users: Iterable[str],
+    users: Sequence[str],
     *,
     space: str | None = None,
+    half_life: float | None = None,
+    common: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[FitReport]:
     """Fit these users, one after the other; the base is loaded as in `fit_all`.
 
+    Args:
+        store: The open home.
+        users: Whose feedback.
+        space: Name of a space; default the one in use.
+        half_life: As in `fit`.
+        common: Whether to learn first what users have in common, as `fit_all` does.
+        progress: Told how far encoding is.
+
     Raises:
         NotFoundError: one has no feedback, or there is no such space.
+        UsageError: the half-life is not above 0.
     """
-    fitter = _Fitter(store, resolve_space(store, space), progress)
+    fitter = _Fitter(store, resolve_space(store, space), half_life, progress)
+    if common:
+        fitter.learn_common(users, store.feedback_marks())
     for user in users:
         yield fitter.fit(user)
 
@@ -127,27 +160,60 @@ def fit_users(
 class _Fitter:
     """One space, any number of users."""
 
-    def __init__(self, store: Store, reference: SpaceReference, progress: Progress | None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        reference: SpaceReference,
+        half_life: float | None,
+        progress: Progress | None,
+    ) -> None:
+        check_half_life(half_life)
         self.store = store
         self.reference = reference
-        self.progress = progress
-        self._loaded: tuple[Base, Space] | None = None
-        self._background: FloatArray | None = None
+        self.half_life = half_life
+        self.encoder = FeedbackEncoder(store, reference, progress)
+
+    def is_current(self, user: str, mark: tuple[int, int]) -> bool:
+        """Whether the user's profile in this space is of the feedback they have now."""
+        latest = self.store.profile(user, space=self.reference.fingerprint)
+        if latest is None:
+            return False
+        made_from = latest.summary.get("seen"), latest.summary.get("half_life")
+        return made_from == (list(mark), self.half_life)
+
+    def learn_common(self, users: Sequence[str], marks: Mapping[str, tuple[int, int]]) -> None:
+        """Encode what these users judged, and learn what everybody has in common if it is due.
+
+        Args:
+            users: Those whose feedback is new.
+            marks: Of everybody with feedback.
+        """
+        block: list[list[Feedback]] = []
+        for number, user in enumerate(users, start=1):
+            block.append([row.feedback for row in self.store.feedback(user)])
+            if number == len(users) or sum(map(len, block)) >= TOGETHER:
+                self.encoder.encode(block)
+                block = []
+        if users:
+            renew(self.store, self.encoder, list(marks), changed=len(users))
 
     def fit(self, user: str) -> FitReport:
-        judged = [stored.feedback for stored in self.store.feedback(user)]
-        if not judged:
+        stored = list(self.store.feedback(user))
+        if not stored:
             raise NotFoundError(
                 f"no feedback by user {user!r}: `prefcli ingest FILE --user {user}` first"
             )
+        judged = [row.feedback for row in stored]
         started = time.perf_counter()
-        encodings = self._encodings(judged)
+        encodings = self.encoder.encode([judged])
         encoded = time.perf_counter()
         size = int(self.reference.description["latent_size"])
-        training = training_rows(judged, encodings, size, self._reference_encodings())
+        recency = recency_weights(stored, self.half_life)
+        training = training_rows(judged, encodings, size, self.encoder.background(), recency)
+        prior = common_prior(self.store, self.reference.fingerprint, user)
         rows = training.rows
         solving = time.perf_counter()
-        reward = fit_reward(rows)
+        reward = fit_reward(rows, prior)
         profile = Profile.from_reward(
             user=user,
             space=self.reference.fingerprint,
@@ -155,7 +221,7 @@ class _Fitter:
             rho=float(self.reference.description["rho"]),
         )
         solved = time.perf_counter()
-        heldout = heldout_accuracy(rows, training.pair_groups, training.thumb_groups)
+        heldout = heldout_accuracy(rows, training.pair_groups, training.thumb_groups, prior=prior)
         validated = time.perf_counter()
         artifact = profile.to_bytes()
         bits = _median_bits(encodings)
@@ -168,6 +234,8 @@ class _Fitter:
             "prompts": training.prompts,
             "train_accuracy": _rounded(train_accuracy(reward, rows)),
             "heldout_accuracy": _rounded(heldout),
+            "others_share": round(reward.population, 3),
+            "half_life": self.half_life,
             "encode_seconds": round(encoded - started, 4),
             "solve_seconds": round(solved - solving, 6),
             "validate_seconds": round(validated - solved, 4),
@@ -180,58 +248,11 @@ class _Fitter:
                 f"ratings that say nothing: {training.unused}, on a scale that is not known and "
                 "with no other answer to the same prompt rated; ingest them with their scale"
             )
-        version = self.store.add_profile(user, self.reference.fingerprint, artifact, summary)
+        seen = {"seen": [len(stored), max(row.id for row in stored)]}
+        version = self.store.add_profile(user, self.reference.fingerprint, artifact, summary | seen)
         return FitReport(
             user=user, profile=f"{user}@{version}", version=version, warnings=warnings, **summary
         )
-
-    def _encodings(self, judged: Sequence[Feedback]) -> dict[bytes, Encoding]:
-        """Encodings of every answer, from the cache or computed now, committed batch by batch."""
-        answers: dict[bytes, tuple[Prompt, str]] = {
-            encoding_key(row.prompt, response): (row.prompt, response)
-            for row in judged
-            for response in row.responses
-        }
-        fingerprint = self.reference.fingerprint
-        found = self.store.encodings(fingerprint, answers.keys())
-        missing = [key for key in answers if key not in found]
-        if not missing:
-            return found
-        base, space = self._models()
-        probes = set(missing[:: max(1, len(missing) // PROBES)])
-        done = 0
-        for batch in space.encode(base, [answers[key] for key in missing]):
-            probed = [key for index, _ in batch if (key := missing[index]) in probes]
-            measured = space.bits_per_byte(base, [answers[key] for key in probed])
-            bits = dict(zip(probed, measured, strict=True))
-            fresh = {
-                (key := missing[index]): Encoding(
-                    encoded.mean.astype("<f4").tobytes(),
-                    encoded.log_var.astype("<f4").tobytes(),
-                    bits.get(key),
-                    encoded.truncated,
-                )
-                for index, encoded in batch
-            }
-            self.store.add_encodings(fingerprint, fresh)
-            found.update(fresh)
-            done += len(batch)
-            if self.progress:
-                self.progress("encoding answers", done, len(missing))
-        return found
-
-    def _models(self) -> tuple[Base, Space]:
-        if self._loaded is None:
-            base = open_base(resolve_base(self.store, self.reference.base), self.progress)
-            space = open_space(self.reference)
-            space.attach(base)
-            self._loaded = base, space
-        return self._loaded
-
-    def _reference_encodings(self) -> FloatArray:
-        if self._background is None:
-            self._background = reference_encodings(self.reference)
-        return self._background
 
     def _warnings(
         self, encodings: dict[bytes, Encoding], profile: Profile, bits: float | None

@@ -37,7 +37,7 @@ def show_profile(store: Store, name: str) -> dict[str, Any]:
     z = profile.latent(1.0)
     return {
         **_fields(stored),
-        **stored.summary,
+        **{name: value for name, value in stored.summary.items() if name != "seen"},
         "base": space_of(store, stored.space).base,
         "reach": None if z is None else round(float((z @ z) ** 0.5), 3),
         "weight": [round(float(value), 4) for value in profile.reward.weight],

@@ -53,7 +53,7 @@ def refit(
                 f"no feedback by user {user!r}: `prefcli ingest FILE --user {user}` first, or "
                 "name the users who move with --user"
             )
-    yield from fit_users(store, users, space=space, progress=progress)
+    yield from fit_users(store, users, space=space, common=True, progress=progress)
     if use:
         use_space(store, space)
 

@@ -67,6 +67,7 @@ def training_rows(
     encodings: Mapping[bytes, Encoding],
     size: int,
     reference: FloatArray,
+    weights: Sequence[float] | None = None,
 ) -> TrainingRows:
     """The solver's rows of one user's judgements.
 
@@ -75,19 +76,20 @@ def training_rows(
         encodings: Encoding of every answer in them, by `encoding_key`.
         size: Number of latent dimensions d.
         reference: (r, d) encodings of the base's own answers.
+        weights: How much each judgement counts; default 1.
     """
     made = _Rows(encodings)
-    for row in judged:
+    counted = list(zip(judged, [1.0] * len(judged) if weights is None else weights, strict=True))
+    for row, weight in counted:
         if row.kind in ("pair", "edit"):
             better, other = row.responses
-            made.pair(row.prompt, better, other, row.value, 1.0)
+            made.pair(row.prompt, better, other, row.value, weight)
         elif row.kind in ("thumb", "demonstration"):
-            made.thumb(row.prompt, row.responses[0], row.value, 1.0)
+            made.thumb(row.prompt, row.responses[0], row.value, weight)
         elif row.ranks is not None:
             order = [float(-rank) for rank in row.ranks]
-            made.comparisons(row.prompt, row.responses, order)
-    ratings = [row for row in judged if row.kind == "rating"]
-    unused = _rated(made, ratings)
+            made.comparisons(row.prompt, row.responses, order, [weight] * len(order))
+    unused = _rated(made, [(row, weight) for row, weight in counted if row.kind == "rating"])
     kinds = {kind: sum(row.kind == kind for row in judged) for kind in KINDS}
     kinds["rating"] -= unused
     return TrainingRows(
@@ -108,27 +110,32 @@ def training_rows(
     )
 
 
-def _rated(made: _Rows, ratings: Sequence[Feedback]) -> int:
+def _rated(made: _Rows, ratings: Sequence[tuple[Feedback, float]]) -> int:
     """Add what the ratings say; the number of those that say nothing."""
-    scales: dict[tuple[float | None, float | None], list[Feedback]] = {}
-    for row in ratings:
-        scales.setdefault((row.low, row.high), []).append(row)
+    scales: dict[tuple[float | None, float | None], list[tuple[Feedback, float]]] = {}
+    for row, weight in ratings:
+        scales.setdefault((row.low, row.high), []).append((row, weight))
     unused = 0
     for (low, high), rows in scales.items():
-        prompts: dict[Prompt, list[Feedback]] = {}
-        for row in rows:
-            prompts.setdefault(row.prompt, []).append(row)
+        prompts: dict[Prompt, list[tuple[Feedback, float]]] = {}
+        for row, weight in rows:
+            prompts.setdefault(row.prompt, []).append((row, weight))
         for prompt, together in prompts.items():
-            answers = [row.responses[0] for row in together]
-            compared = made.comparisons(prompt, answers, [row.value for row in together])
+            compared = made.comparisons(
+                prompt,
+                [row.responses[0] for row, _ in together],
+                [row.value for row, _ in together],
+                [weight for _, weight in together],
+            )
             if low is None or high is None:
                 unused += len(together) - compared
         if low is not None and high is not None:
-            scores = [(row.value - low) / (high - low) for row in rows]
+            scores = [(row.value - low) / (high - low) for row, _ in rows]
             mean = (sum(scores) + 0.5) / (len(scores) + 1)
-            for row, score in zip(rows, scores, strict=True):
+            for (row, weight), score in zip(rows, scores, strict=True):
                 label = min(max(0.5 + score - mean, 0.0), 1.0)
-                made.thumb(row.prompt, row.responses[0], label, 1.0 / len(prompts[row.prompt]))
+                share = weight / len(prompts[row.prompt])
+                made.thumb(row.prompt, row.responses[0], label, share)
     return unused
 
 
@@ -165,7 +172,13 @@ class _Rows:
         self.thumb_weight.append(weight)
         self.thumb_groups.append(self._group(prompt))
 
-    def comparisons(self, prompt: Prompt, responses: Sequence[str], scores: Sequence[float]) -> int:
+    def comparisons(
+        self,
+        prompt: Prompt,
+        responses: Sequence[str],
+        scores: Sequence[float],
+        weights: Sequence[float],
+    ) -> int:
         """All pairs of several answers, higher scores better; how many answers took part.
 
         Two texts that are the same are not compared: their pair would say nothing.
@@ -178,7 +191,8 @@ class _Rows:
                 continue
             best, other = (i, j) if scores[i] >= scores[j] else (j, i)
             target = 0.5 if scores[i] == scores[j] else 1.0
-            self.pair(prompt, responses[best], responses[other], target, weight)
+            counts = weight * (weights[i] + weights[j]) / 2
+            self.pair(prompt, responses[best], responses[other], target, counts)
             compared |= {i, j}
         return len(compared)
 

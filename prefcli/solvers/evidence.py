@@ -6,9 +6,10 @@ fits, which cost next to nothing, then walks over s2 from each mode to the next,
 follow. Candidates are found loosely; the fit brings to convergence only the finalists, the best
 linear and the best curved one.
 
-Where a prior over users is known (`population`), each of its components is one more candidate for w,
-linear or curved, and all of them together are as likely beforehand as the isotropic ones. So what
-users have in common counts for somebody who said little, and for somebody unlike them it stops to.
+Where a prior over users is known (`population`), each of its components is one more candidate for
+w, linear or curved, and all of them together are as likely beforehand as the isotropic ones. So
+what users have in common counts for somebody who said little, and stops to for somebody unlike
+them.
 
 The finalists' rewards are averaged by probability, not chosen between. At nearly equal evidence
 they may point opposite ways: a taste for "about 20 words" is also a taste for more words than most

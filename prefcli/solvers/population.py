@@ -8,9 +8,10 @@ them likeliest together (extreme deconvolution; Bovy, Hogg & Roweis 2011, arXiv 
 priors that shrink it to N(0, s^2 I), all that is assumed without other users, where users are few.
 
 All components have one covariance, since a component costs d + 1 parameters then and not q more:
-groups of taste would otherwise need thousands of users to be seen. How many components there are is settled by the Bayesian information criterion. A user is never
-judged by what they said themself: users are dealt out into groups by their name, and each group has
-a mixture of its own that was learned from the others.
+groups of taste would otherwise need thousands of users to be seen. How many components there are is
+settled by the Bayesian information criterion. A user is never judged by what they said themself:
+users are dealt out into groups by their name, and each group has a mixture of its own that was
+learned from the others.
 
 Letters: n users, d latent dimensions, K components, q = d (d + 1) / 2.
 """
@@ -165,9 +166,7 @@ def _starts(
         yield tuple(Component(1 / count, centre, spread) for centre in centres)
 
 
-def _settle(
-    said: Likelihoods, start: tuple[Component, ...]
-) -> tuple[float, tuple[Component, ...]]:
+def _settle(said: Likelihoods, start: tuple[Component, ...]) -> tuple[float, tuple[Component, ...]]:
     """Expectation maximisation from `start`: the log density of what was said, and the mixture."""
     mixture, last = start, -math.inf
     for _ in range(_ROUNDS):

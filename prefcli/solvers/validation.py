@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prefcli.errors import DataError, UsageError
+from prefcli.solvers.population import Component
 from prefcli.solvers.quadratic import fit_reward
 from prefcli.solvers.reward import Reward
 from prefcli.solvers.rows import Rows
@@ -35,6 +36,7 @@ def heldout_accuracy(
     thumb_groups: Groups,
     folds: int = 5,
     seed: int = 0,
+    prior: Sequence[Component] = (),
 ) -> float | None:
     """Accuracy on prompts that the fit has not seen, by cross-validation over prompts.
 
@@ -47,6 +49,7 @@ def heldout_accuracy(
         thumb_groups: (m,) the prompt of each thumb.
         folds: How many parts, at least 2; fewer when there are fewer prompts.
         seed: Deals the prompts out to folds.
+        prior: As in `fit_reward`.
 
     Returns:
         The accuracy over all folds together, or None with fewer than 5 prompts or 10 judgements.
@@ -74,7 +77,8 @@ def heldout_accuracy(
     for number in range(fold.max() + 1):
         inside = fold == number
         pairs, thumbs = np.split(inside, [len(rows.chosen)])
-        agreed, judged = _count(fit_reward(rows.take(~pairs, ~thumbs)), rows.take(pairs, thumbs))
+        learned = fit_reward(rows.take(~pairs, ~thumbs), prior)
+        agreed, judged = _count(learned, rows.take(pairs, thumbs))
         right += agreed
         total += judged
     return right / total

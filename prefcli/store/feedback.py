@@ -146,6 +146,16 @@ class FeedbackTable:
         )
         return {name: dict(zip(KINDS, numbers, strict=True)) for name, *numbers in rows}
 
+    def feedback_marks(self) -> dict[str, tuple[int, int]]:
+        """For each user their number of judgements and the newest one's id, in order of names.
+
+        Another mark means other feedback: rows are only appended or removed.
+        """
+        rows = self._catalog.rows(
+            "SELECT user, count(*), max(id) FROM feedback GROUP BY user ORDER BY user"
+        )
+        return {user: (count, newest) for user, count, newest in rows}
+
     def has_user(self, user: str) -> bool:
         """True if there is feedback by this user."""
         return (

@@ -1,4 +1,4 @@
-"""Tables `profiles` and `profile_artifacts`: every version of every user's profile."""
+"""Tables `profiles`, `profile_artifacts` and `populations`: what was learned about users."""
 
 # ruff: noqa: S608 (the interpolated parts are constants of this module; every value is bound)
 
@@ -129,3 +129,18 @@ class ProfileTable:
         """How many profiles, every version of every user's, are of a space, by its fingerprint."""
         row = self._catalog.row("SELECT count(*) FROM profiles WHERE space = ?", (space,))
         return 0 if row is None else int(row[0])
+
+    def population(self, space: str) -> bytes | None:
+        """What the users of a space have in common, as it was put; by the space's fingerprint."""
+        row = self._catalog.row("SELECT artifact FROM populations WHERE space = ?", (space,))
+        return None if row is None else bytes(row[0])
+
+    def put_population(self, space: str, artifact: bytes | None) -> None:
+        """Keep what the users of a space have in common in place of what was known, or nothing."""
+        catalog = self._catalog
+        with catalog.transaction(durable=False):
+            catalog.execute("DELETE FROM populations WHERE space = ?", (space,))
+            if artifact is not None:
+                catalog.execute(
+                    "INSERT INTO populations VALUES (?, ?, ?)", (space, artifact, now())
+                )

@@ -163,6 +163,7 @@ class Registry:
             if there is None or there.fingerprint != fingerprint:
                 return None
             catalog.execute("DELETE FROM spaces WHERE name = ?", (name,))
+            catalog.execute("DELETE FROM populations WHERE space = ?", (fingerprint,))
             gone = 0
             if encodings:
                 gone = catalog.execute(

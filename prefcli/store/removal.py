@@ -28,7 +28,7 @@ from prefcli.store.selection import Selection
 from prefcli.store.text import to_json
 
 FORGOTTEN = "(forgotten)"  # stands where a name stood among things that stay
-PRIOR_STALE, SCRUB_PENDING = "population_prior_stale", "scrub_pending"
+SCRUB_PENDING = "scrub_pending"
 
 _CACHE = 128 * 1024  # KB
 _FORGOTTEN = "id IN (SELECT id FROM forgotten_rows)"
@@ -96,8 +96,8 @@ class Removal:
                 forgotten = self._forget(user)
                 if forgotten.is_nothing and not pending:
                     raise NotFoundError(f"nothing about user {user!r}: see `prefcli feedback list`")
-                for key in (PRIOR_STALE, SCRUB_PENDING):
-                    catalog.execute("INSERT OR REPLACE INTO settings VALUES (?, '1')", (key,))
+                catalog.execute("DELETE FROM populations")  # the next fit of all learns it anew
+                catalog.execute("INSERT OR REPLACE INTO settings VALUES (?, '1')", (SCRUB_PENDING,))
             catalog.scrub()
             with catalog.transaction():
                 catalog.execute("DELETE FROM settings WHERE key = ?", (SCRUB_PENDING,))

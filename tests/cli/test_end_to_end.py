@@ -73,6 +73,10 @@ def documented(heading: str) -> set[str]:
     [
         (["ingest --json"], ["ingest", PROFILES / "bob.jsonl", "--user", "bob", "--json"]),
         (
+            ["ingest --fit --json", "ingest --json"],
+            ["ingest", PROFILES / "bob.jsonl", "--user", "bob", "--fit", "--json"],
+        ),
+        (
             ["ingest --dry-run --json", "ingest --json"],
             ["ingest", PROFILES / "bob.jsonl", "--user", "bob", "--dry-run", "--json"],
         ),

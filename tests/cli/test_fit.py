@@ -26,6 +26,8 @@ def report(user: str, **changes: Any) -> FitReport:
         "prompts": 10,
         "train_accuracy": 0.98,
         "heldout_accuracy": None,
+        "others_share": 0.0,
+        "half_life": None,
         "encode_seconds": 1.234,
         "solve_seconds": 0.0021,
         "validate_seconds": 0.01,
@@ -41,13 +43,15 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What the command asked of the service, which answers without fitting."""
     asked: list[tuple[Any, ...]] = []
 
-    def fit(store: Any, user: str, *, space: str | None, progress: Any) -> FitReport:
-        asked.append((user, space))
+    def fit(store: Any, user: str, *, space: str | None, progress: Any, **more: Any) -> FitReport:
+        asked.append((user, space, *more.values()))
         progress("encoding answers", 1, 2)
         return report(user, warnings=["this feedback is outside the world of base tiny"])
 
-    def fit_all(store: Any, *, space: str | None, progress: Any) -> Iterator[FitReport]:
-        asked.append((None, space))
+    def fit_all(
+        store: Any, *, space: str | None, progress: Any, **more: Any
+    ) -> Iterator[FitReport]:
+        asked.append((None, space, *more.values()))
         yield from map(report, ("alice", "bob"))
 
     monkeypatch.setattr(service, "fit", fit)
@@ -57,7 +61,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
 def test_one_user_is_a_row_and_warnings_go_to_stderr(run: Run, calls: list[Any]) -> None:
     result = run("fit", "--user", "alice", "--space", "everyday")
-    assert calls == [("alice", "everyday")]
+    assert calls == [("alice", "everyday", None)]
     head, row = result.stdout.splitlines()
     assert head.split()[:3] == ["PROFILE", "PAIRS", "THUMBS"]
     assert " ".join(row.split()) == "alice@1 12 3 10 0.98 - 1.23 s 2.1 ms 3.21 KB"
@@ -89,7 +93,7 @@ def test_all_is_a_line_per_user(run: Run, calls: list[Any]) -> None:
     lines = run("fit", "--all", "--jsonl").stdout.splitlines()
     assert [json.loads(line)["user"] for line in lines] == ["alice", "bob"]
     assert len(run("fit", "--all").stdout.splitlines()) == 3
-    assert calls == [(None, None)] * 2
+    assert calls == [(None, None, None, False)] * 2
 
 
 @pytest.mark.parametrize(
@@ -101,3 +105,12 @@ def test_words_that_do_not_fit_together_are_a_usage_error(
     result = run("fit", *words)
     assert (result.exit_code, result.stdout, calls) == (2, "", [])
     assert result.stderr.count("\n") == 1
+
+
+def test_a_half_life_and_force_reach_the_service(run: Run, calls: list[Any]) -> None:
+    run("fit", "--user", "alice", "--half-life", "90")
+    run("fit", "--all", "--force")
+    assert calls == [("alice", None, 90.0), (None, None, None, True)]
+    refused = run("fit", "--user", "alice", "--force")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert refused.stderr == "prefcli: error: --force is for --all: --user fits in any case\n"

@@ -27,6 +27,13 @@ def fitted_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def empty(home: Path) -> Iterator[Store]:
+    """A home with nothing in it."""
+    with Store.open(home) as store:
+        yield store
+
+
+@pytest.fixture
 def fitted(fitted_home: Path, tmp_path: Path) -> Iterator[Store]:
     """A copy of it that a test may change."""
     shutil.copytree(fitted_home, tmp_path / "home")

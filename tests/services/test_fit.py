@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prefcli.errors import NotFoundError
+from prefcli.errors import NotFoundError, UsageError
 from prefcli.feedback.records import Feedback, Prompt, text_prompt
 from prefcli.profile import Profile
 from prefcli.services.fit import fit, fit_all
@@ -71,7 +71,36 @@ def test_a_fit_from_cached_encodings_is_the_same_and_never_imports_torch(fitted:
 
 
 def test_every_user_is_fitted_by_fit_all(fitted: Store) -> None:
-    assert [report.profile for report in fit_all(fitted)] == ["alice@2", "bob@2"]
+    assert [report.profile for report in fit_all(fitted, force=True)] == ["alice@2", "bob@2"]
+
+
+def test_fit_all_leaves_those_alone_whose_feedback_is_what_it_was(fitted: Store) -> None:
+    assert list(fit_all(fitted)) == []
+    fitted.add_feedback(thumbs("alice", [1.0]))
+    assert [report.profile for report in fit_all(fitted)] == ["alice@2"]
+    assert list(fit_all(fitted)) == []
+    assert [r.profile for r in fit_all(fitted, half_life=30)] == ["alice@3", "bob@2"]
+
+
+def test_recent_judgements_count_more_with_a_half_life(empty: Store) -> None:
+    # Two weeks ago short answers were bad, today they are good.
+    rows = []
+    for number in range(8):
+        prompt = text_prompt(f"How do I cook rice {number}?")
+        for day, better, worse in ((1, LONG, SHORT), (15, SHORT, LONG)):
+            time = f"2026-01-{day:02d}T00:00:00Z"
+            rows.append(
+                (Feedback("carol", "pair", prompt, (better, worse), 1.0, time=time), "t", number)
+            )
+    empty.add_feedback(rows)
+    torn, recent = fit(empty, "carol"), fit(empty, "carol", half_life=2)
+    assert torn.warnings  # both ways alike: nothing learned
+    assert not any("nothing learned" in warning for warning in recent.warnings)
+    answers = [generate(empty, "How do I boil an egg?", profile="carol", seed=s) for s in range(6)]
+    plain = [generate(empty, "How do I boil an egg?", seed=s) for s in range(6)]
+    assert sum(len(a.response) for a in answers) < sum(len(a.response) for a in plain)
+    with pytest.raises(UsageError, match="--half-life -1: use a number of days above 0"):
+        fit(empty, "carol", half_life=-1)
 
 
 def test_too_few_prompts_give_no_heldout_accuracy(fitted: Store) -> None:

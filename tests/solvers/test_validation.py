@@ -46,7 +46,7 @@ def test_all_rows_of_a_prompt_stay_together_and_each_is_held_out_once(monkeypatc
     thumb_groups = prompts(20, 2)
     trained = []
 
-    def remember(part):
+    def remember(part, prior):
         trained.append(part)
         return fit_fixed(part, 1.0)
 

@@ -1,0 +1,104 @@
+"""Encodings of what users judged: from the cache, or computed now and kept.
+
+Each answer is encoded once per space. Answers of many users are encoded together, in batches of
+similar length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from prefcli.feedback.records import Feedback, Prompt, encoding_key
+from prefcli.services.bases import open_base, resolve_base
+from prefcli.services.spaces import SpaceReference, open_space, reference_encodings
+from prefcli.store import Encoding, Store
+
+if TYPE_CHECKING:
+    from prefcli.base import Base
+    from prefcli.latent.space import Space
+    from prefcli.progress import Progress
+
+FloatArray = npt.NDArray[np.float64]
+PROBES = 32  # answers whose bits per byte are measured, per user
+
+
+class FeedbackEncoder:
+    """One space; its base is loaded when the first answer has to be encoded."""
+
+    def __init__(
+        self, store: Store, reference: SpaceReference, progress: Progress | None = None
+    ) -> None:
+        self.store = store
+        self.reference = reference
+        self.progress = progress
+        self._loaded: tuple[Base, Space] | None = None
+        self._background: FloatArray | None = None
+
+    def background(self) -> FloatArray:
+        """Encodings (r, d) of the base's own answers."""
+        if self._background is None:
+            self._background = reference_encodings(self.reference)
+        return self._background
+
+    def cached(self, judged: Sequence[Feedback]) -> dict[bytes, Encoding]:
+        """Those encodings of the answers in these judgements that are there, by key."""
+        return self.store.encodings(self.reference.fingerprint, list(_answers(judged)))
+
+    def encode(self, judged: Sequence[Sequence[Feedback]]) -> dict[bytes, Encoding]:
+        """Encodings of every answer in judgements, those that are new committed batch by batch.
+
+        Args:
+            judged: The judgements of each user.
+        """
+        answers = [_answers(each) for each in judged]
+        texts = {key: answer for each in answers for key, answer in each.items()}
+        fingerprint = self.reference.fingerprint
+        found = self.store.encodings(fingerprint, texts.keys())
+        missing = [key for key in texts if key not in found]
+        if not missing:
+            return found
+        base, space = self._models()
+        probes: set[bytes] = set()
+        for each in answers:
+            new = [key for key in each if key not in found]
+            probes.update(new[:: max(1, len(new) // PROBES)])
+        done = 0
+        for batch in space.encode(base, [texts[key] for key in missing]):
+            probed = [key for index, _ in batch if (key := missing[index]) in probes]
+            measured = space.bits_per_byte(base, [texts[key] for key in probed])
+            bits = dict(zip(probed, measured, strict=True))
+            fresh = {
+                (key := missing[index]): Encoding(
+                    encoded.mean.astype("<f4").tobytes(),
+                    encoded.log_var.astype("<f4").tobytes(),
+                    bits.get(key),
+                    encoded.truncated,
+                )
+                for index, encoded in batch
+            }
+            self.store.add_encodings(fingerprint, fresh)
+            found.update(fresh)
+            done += len(batch)
+            if self.progress:
+                self.progress("encoding answers", done, len(missing))
+        return found
+
+    def _models(self) -> tuple[Base, Space]:
+        if self._loaded is None:
+            base = open_base(resolve_base(self.store, self.reference.base), self.progress)
+            space = open_space(self.reference)
+            space.attach(base)
+            self._loaded = base, space
+        return self._loaded
+
+
+def _answers(judged: Sequence[Feedback]) -> dict[bytes, tuple[Prompt, str]]:
+    return {
+        encoding_key(row.prompt, response): (row.prompt, response)
+        for row in judged
+        for response in row.responses
+    }
