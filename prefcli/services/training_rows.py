@@ -1,6 +1,7 @@
 """From judgements to the rows of a fit.
 
-    pair            chosen over rejected; a tie has target 1/2
+    pair            chosen over rejected; a tie has target 1/2, the weakest preference where they
+                    have strengths 0.6, the strongest 1
     edit            the person's own text over what it was made from
     thumb           an answer judged alone
     demonstration   a thumb up
@@ -14,6 +15,9 @@
 Of more than 64 answers to one prompt each is compared with 32 others instead of all, spread over
 the list, and the weights still sum to one less than the answers.
 
+A strength is read on its scale, or where that is not known between the least and the greatest that
+the user gave.
+
 The user's mean counts one score in the middle of the scale beside their own, so that somebody's
 only rating says something too. A rating without a known scale and without another one of the same
 prompt says nothing here; how many did is told.
@@ -21,7 +25,7 @@ prompt says nothing here; how many did is told.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -32,6 +36,7 @@ from prefcli.feedback.records import KINDS, Feedback, Prompt, encoding_key
 from prefcli.solvers.rows import Rows
 from prefcli.store import Encoding
 
+TIE, WEAKEST = 0.5, 0.6  # targets of a tie and of the weakest preference
 MOST_COMPARED = 64  # answers to one prompt of which every two are compared
 
 FloatArray = npt.NDArray[np.float64]
@@ -80,10 +85,12 @@ def training_rows(
     """
     made = _Rows(encodings)
     counted = list(zip(judged, [1.0] * len(judged) if weights is None else weights, strict=True))
+    strengths = _strengths(judged)
     for row, weight in counted:
         if row.kind in ("pair", "edit"):
             better, other = row.responses
-            made.pair(row.prompt, better, other, row.value, weight)
+            target = row.value if row.strength is None else strengths(row)
+            made.pair(row.prompt, better, other, target, weight)
         elif row.kind in ("thumb", "demonstration"):
             made.thumb(row.prompt, row.responses[0], row.value, weight)
         elif row.ranks is not None:
@@ -108,6 +115,22 @@ def training_rows(
         kinds={kind: count for kind, count in kinds.items() if count},
         unused=unused,
     )
+
+
+def _strengths(judged: Sequence[Feedback]) -> Callable[[Feedback], float]:
+    """What gives the target of a pair that has a strength."""
+    given = [row.strength for row in judged if row.strength is not None]
+    least, greatest = min(given, default=0.0), max(given, default=0.0)
+
+    def target(row: Feedback) -> float:
+        low = least if row.low is None else row.low
+        high = greatest if row.high is None else row.high
+        if row.value == TIE or row.strength is None or not low < high:
+            return row.value
+        share = min(max((row.strength - low) / (high - low), 0.0), 1.0)
+        return WEAKEST + (1.0 - WEAKEST) * share
+
+    return target
 
 
 def _rated(made: _Rows, ratings: Sequence[tuple[Feedback, float]]) -> int:

@@ -47,6 +47,50 @@ def test_an_edit_is_the_edited_text_over_the_original() -> None:
     assert pairs(made(say("edit", "1", "2"))) == pairs(made(say("pair", "1", "2")))
 
 
+def test_the_stronger_a_preference_the_surer_its_target() -> None:
+    scale = {"low": 1.0, "high": 3.0}
+    weak, middle, strong = (
+        say("pair", "1", "2", strength=1.0, **scale),
+        say("pair", "3", "4", strength=2.0, **scale),
+        say("pair", "5", "6", strength=3.0, **scale),
+    )
+    expected = {(1, 2): 0.6, (3, 4): 0.8, (5, 6): 1.0}
+    found = pairs(made(weak, middle, strong))
+    assert {key: target for key, (target, _) in found.items()} == pytest.approx(expected)
+    # Without a scale it lies between the least and the greatest that the user gave.
+    bare = [say("pair", *row.responses, strength=row.strength) for row in (weak, middle, strong)]
+    assert pairs(made(*bare)) == found
+
+
+def test_strengths_that_are_all_alike_say_nothing_and_a_tie_stays_one() -> None:
+    same = [say("pair", "1", "2", strength=4.0), say("pair", "3", "4", strength=4.0)]
+    assert [target for target, _ in pairs(made(*same)).values()] == [1.0, 1.0]
+    tie = say("pair", "1", "2", value=0.5, strength=0.0, low=0.0, high=3.0)
+    assert pairs(made(tie)) == {(1, 2): (0.5, 1.0)}
+
+
+def test_what_counts_half_is_half_the_weight_of_every_kind() -> None:
+    scale = {"low": 1.0, "high": 5.0}
+    judged = [
+        say("pair", "1", "2"),
+        say("thumb", "3", value=0.0),
+        say("ranking", "4", "5", "6", ranks=(1, 2, 3)),
+        say("rating", "7", value=2.0, prompt=text_prompt("r"), **scale),
+        say("rating", "8", value=4.0, prompt=text_prompt("r"), **scale),
+    ]
+    encodings = {
+        encoding_key(row.prompt, text): Encoding(point(text).astype("<f4").tobytes(), b"")
+        for row in judged
+        for text in row.responses
+    }
+    nothing = np.zeros((0, SIZE))
+    whole = training_rows(judged, encodings, SIZE, nothing).rows
+    half = training_rows(judged, encodings, SIZE, nothing, [0.5] * len(judged)).rows
+    np.testing.assert_allclose(half.weight, whole.weight / 2)
+    np.testing.assert_allclose(half.thumb_weight, whole.thumb_weight / 2)
+    np.testing.assert_array_equal(half.target, whole.target)
+
+
 def test_a_demonstration_is_a_thumb_up() -> None:
     shown, liked = made(say("demonstration", "1")).rows, made(say("thumb", "1")).rows
     for name in ("thumbs", "label", "thumb_weight"):
