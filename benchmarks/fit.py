@@ -34,7 +34,7 @@ from prefcli.loading import load_base
 from prefcli.output import Output
 from prefcli.services.training_rows import training_rows
 from prefcli.solvers.bradley_terry import Rows, fit_fixed, fit_reward
-from prefcli.solvers.evidence import WEIGHT_SCALES
+from prefcli.solvers.features import WEIGHT_SCALES
 from prefcli.solvers.reward import Reward
 from prefcli.store import Encoding
 from prefcli.tiny import corpus

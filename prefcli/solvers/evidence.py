@@ -7,9 +7,9 @@ follow. Candidates are found loosely; the fit brings to convergence only the fin
 linear and the best curved one.
 
 Where a prior over users is known (`population`), each of its components is one more candidate for
-w, linear or curved, and all of them together are as likely beforehand as the isotropic ones. So
-what users have in common counts for somebody who said little, and stops to for somebody unlike
-them.
+w, linear or curved, and all of them together are as likely beforehand as users were found to be
+alike. So what users have in common counts for somebody who said little, and stops to for somebody
+unlike them.
 
 The finalists' rewards are averaged by probability, not chosen between. At nearly equal evidence
 they may point opposite ways: a taste for "about 20 words" is also a taste for more words than most
@@ -26,18 +26,14 @@ from math import log
 import numpy as np
 import numpy.typing as npt
 
-from prefcli.solvers.features import Model, build_model
+from prefcli.solvers.features import WEIGHT_SCALES, Model, build_model, log_scale_prior
 from prefcli.solvers.logistic import Mode, find_mode
 from prefcli.solvers.population import Component
 from prefcli.solvers.rows import Comparisons
 
 FloatArray = npt.NDArray[np.float64]
 
-WEIGHT_SCALES = (0.1, 0.2, 0.4, 0.8, 1.6)
-
-# Weak log-normal priors. One unit of z is one standard deviation of the base's own answers, and
-# s1 = 0.4 in 16 dimensions tells two random answers apart by 2 logits.
-_WEIGHT_CENTRE, _WEIGHT_WIDTH = 0.4, 1.0
+# A weak log-normal prior, as that of s1 (`features`).
 _CURVATURE_CENTRE, _CURVATURE_WIDTH = 0.15, 1.2
 _COMPONENT_CURVATURES = (0.1, 0.2, 0.4)
 
@@ -78,7 +74,7 @@ def evaluate(
     mode = find_mode(design, scale, start, tolerance)
     rows = float(model.linear.weight.sum())
     if log_prior is None:
-        log_prior = _log_scale_prior(weight_scale)
+        log_prior = log_scale_prior(weight_scale)
     if curvature_scale > 0:
         log_prior -= 0.5 * (log(curvature_scale / _CURVATURE_CENTRE) / _CURVATURE_WIDTH) ** 2
         log_prior -= _LINEAR_BONUS + (log(1 + _LINEAR_BONUS_ROWS / rows) if rows else 0.0)
@@ -139,7 +135,7 @@ def explore_component(rows: Comparisons, component: Component) -> list[Candidate
     variance = float(np.linalg.norm(values) / np.sqrt(size))
     root = (vectors * np.sqrt(np.maximum(values, 0.0) / variance)) @ vectors.T
     model = build_model(rows, root, component.mean)
-    log_prior = log(component.share) + _LOG_SCALES
+    log_prior = log(component.share)
     scale = variance**0.5
     found = [evaluate(model, scale, 0.0, log_prior=log_prior)]
     at: Mode | FloatArray = model.widen(found[0].mode.theta)
@@ -149,15 +145,6 @@ def explore_component(rows: Comparisons, component: Component) -> list[Candidate
             break
         at = found[-1].mode
     return found
-
-
-def _log_scale_prior(weight_scale: float) -> float:
-    return -0.5 * (log(weight_scale / _WEIGHT_CENTRE) / _WEIGHT_WIDTH) ** 2
-
-
-# What the log-normal prior gives to all values of s1 that are tried, so as to give as much to all
-# components together.
-_LOG_SCALES = float(np.logaddexp.reduce([_log_scale_prior(s) for s in WEIGHT_SCALES]))
 
 
 def _follow(model: Model, origin: Candidate) -> Iterator[Candidate]:
@@ -191,11 +178,17 @@ def curved_share(candidates: list[Candidate]) -> float:
     return float(share[curved].sum() / share.sum())
 
 
-def family_shares(families: list[list[Candidate]]) -> FloatArray:
-    """Posterior probability of each family of candidates; one that hardly counts has none."""
+def family_shares(families: list[list[Candidate]], alone: float) -> FloatArray:
+    """Posterior probability of each family of candidates; one that hardly counts has none.
+
+    Args:
+        families: The isotropic family first.
+        alone: Its probability beforehand.
+    """
     mass = np.array(
         [np.logaddexp.reduce([each.log_posterior for each in family]) for family in families]
     )
+    mass[0] += log(alone)
     share: FloatArray = np.exp(mass - np.logaddexp.reduce(mass))
     share[share < _NEGLIGIBLE] = 0.0
     return share / float(share.sum())

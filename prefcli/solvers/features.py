@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import log
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,20 @@ from prefcli.solvers.rows import Comparisons
 
 FloatArray = npt.NDArray[np.float64]
 
+WEIGHT_SCALES = (0.1, 0.2, 0.4, 0.8, 1.6)  # values of s1 that are tried
+# A weak log-normal prior. One unit of z is one standard deviation of the base's own answers, and
+# s1 = 0.4 in 16 dimensions tells two random answers apart by 2 logits.
+_WEIGHT_CENTRE, _WEIGHT_WIDTH = 0.4, 1.0
+
 INTERCEPT_SCALE = 2.0  # logits: an intercept of two of these is 98 % thumbs up (or down)
+
+
+@lru_cache(maxsize=32)
+def log_scale_prior(weight_scale: float) -> float:
+    """Log probability of one of `WEIGHT_SCALES` beforehand."""
+    each = [-0.5 * (log(s / _WEIGHT_CENTRE) / _WEIGHT_WIDTH) ** 2 for s in WEIGHT_SCALES]
+    at = -0.5 * (log(weight_scale / _WEIGHT_CENTRE) / _WEIGHT_WIDTH) ** 2
+    return at - float(np.logaddexp.reduce(each))
 
 
 @lru_cache(maxsize=8)

@@ -9,7 +9,9 @@ priors that shrink it to N(0, s^2 I), all that is assumed without other users, w
 
 All components have one covariance, since a component costs d + 1 parameters then and not q more:
 groups of taste would otherwise need thousands of users to be seen. How many components there are is
-settled by the Bayesian information criterion. A user is never judged by what they said themself:
+settled by the Bayesian information criterion. How far a user is to be taken for one of them, and
+not for somebody of whom nothing is known, is learned as well: the shares sum to that probability.
+A user is never judged by what they said themself:
 users are dealt out into groups by their name, and each group has a mixture of its own that was
 learned from the others.
 
@@ -21,12 +23,12 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from prefcli.solvers.features import build_model
+from prefcli.solvers.features import WEIGHT_SCALES, build_model, log_scale_prior
 from prefcli.solvers.logistic import find_mode
 from prefcli.solvers.rows import Rows, compare
 
@@ -65,7 +67,7 @@ class Likelihoods:
 
 @dataclass(frozen=True, eq=False)
 class Component:
-    """One kind of user: pi, m (d,) and the C (d, d) that all kinds have."""
+    """One kind of user: their share, m (d,) and the C (d, d) that all kinds have."""
 
     share: float
     mean: FloatArray
@@ -124,8 +126,8 @@ def learn_population(users: Sequence[str], said: Likelihoods) -> Population | No
     whole = _best_mixture(said)
     groups = []
     for number in range(GROUPS):
-        others = group != number
-        groups.append(whole if others.all() else _settle(said.take(others), whole)[1])
+        others = said.take(group != number)
+        groups.append(_weighed(others, _settle(others, whole)[1]))
     return Population(len(users), tuple(groups))
 
 
@@ -142,6 +144,24 @@ def _best_mixture(said: Likelihoods) -> tuple[Component, ...]:
             break
         best, least = mixture, criterion
     return best
+
+
+def _weighed(said: Likelihoods, mixture: tuple[Component, ...]) -> tuple[Component, ...]:
+    """The mixture with shares that sum to the probability that a user is like the others."""
+    alike = _log_densities(said, mixture)
+    size = said.information.shape[1]
+    alone = np.logaddexp.reduce(
+        [
+            _log_densities(said, (Component(1.0, np.zeros(size), scale**2 * np.eye(size)),))
+            + log_scale_prior(scale)
+            for scale in WEIGHT_SCALES
+        ]
+    )
+    trust = 0.5
+    for _ in range(_ROUNDS):  # expectation maximisation; one user counts either way
+        odds = alike - alone + math.log(trust / (1 - trust))
+        trust = (float((1 / (1 + np.exp(-np.clip(odds, -500, 500)))).sum()) + 1) / (len(said) + 2)
+    return tuple(replace(each, share=trust * each.share) for each in mixture)
 
 
 def _starts(
@@ -177,10 +197,25 @@ def _settle(said: Likelihoods, start: tuple[Component, ...]) -> tuple[float, tup
     return log_density, mixture
 
 
+def _log_densities(said: Likelihoods, mixture: Sequence[Component]) -> FloatArray:
+    """Log density of what each user said (n,), up to what does not depend on the mixture."""
+    densities: FloatArray = np.logaddexp.reduce(_joint(said, mixture)[0], axis=1)
+    return densities
+
+
 def _expect(
     said: Likelihoods, mixture: Sequence[Component]
 ) -> tuple[FloatArray, FloatArray, FloatArray, float]:
     """Responsibilities (n, K), posterior means (n, K, d), covariances (n, K, d, d), log density."""
+    joint, means, covariances = _joint(said, mixture)
+    density = np.logaddexp.reduce(joint, axis=1)
+    return np.exp(joint - density[:, None]), means, covariances, float(density.sum())
+
+
+def _joint(
+    said: Likelihoods, mixture: Sequence[Component]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Log density (n, K) of each user under each component, posterior means and covariances."""
     logs, means, covariances = [], [], []
     for component in mixture:
         inverse = np.linalg.inv(component.covariance)
@@ -194,14 +229,7 @@ def _expect(
         logs.append(math.log(component.share) + 0.5 * (exponent + log_posterior - log_prior))
         means.append(mean)
         covariances.append(covariance)
-    joint = np.stack(logs, 1)  # (n, K)
-    density = np.logaddexp.reduce(joint, axis=1)
-    return (
-        np.exp(joint - density[:, None]),
-        np.stack(means, 1),
-        np.stack(covariances, 1),
-        float(density.sum()),
-    )
+    return np.stack(logs, 1), np.stack(means, 1), np.stack(covariances, 1)
 
 
 def _maximise(

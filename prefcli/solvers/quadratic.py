@@ -63,7 +63,7 @@ def fit_reward(rows: Rows, prior: Sequence[Component] = ()) -> Reward:
     comparisons = compare(rows)
     first = explore(build_model(comparisons, np.eye(rows.size)), _FIRST_CURVATURES, follow=False)
     common = [explore_component(comparisons, component) for component in prior]
-    shares = family_shares([first, *common])
+    shares = family_shares([first, *common], 1.0 - sum(each.share for each in prior))
     steps = sum(each.mode.iterations for each in first)
     if shares[0] > 0:
         weight, curvature, _ = _average(finalists(first))

@@ -46,8 +46,10 @@ def test_everybody_is_fitted_under_what_the_others_have_in_common(crowd: Store) 
     assert all(0 < report.others_share <= 1 for report in reports)
     (component,) = common_prior(crowd, fingerprint(crowd), "somebody new")
     crowd.add_feedback(pairs("newcomer", 1, short=False))
-    alone = fit(crowd, "newcomer")
-    assert 0 < alone.others_share < 0.5  # one answer the other way already speaks against it
+    doubted = fit(crowd, "newcomer")
+    assert doubted.others_share < min(report.others_share for report in reports)
+    crowd.add_feedback(pairs("newcomer", 12, short=False)[1:])
+    assert fit(crowd, "newcomer").others_share < 0.3
     assert np.linalg.norm(component.mean) > 0.1
 
 

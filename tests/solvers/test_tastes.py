@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from prefcli.solvers.bradley_terry import Rows, best_point, fit_reward
-from prefcli.solvers.evidence import WEIGHT_SCALES, best, evaluate
-from prefcli.solvers.features import build_model
+from prefcli.solvers.evidence import best, evaluate
+from prefcli.solvers.features import WEIGHT_SCALES, build_model
 from prefcli.solvers.rows import compare
 
 SIZE, RHO, USERS = 8, 3.0, 8
