@@ -150,6 +150,8 @@ def _identity(row: Fields, user: str, annotator: str | None) -> dict[str, Any]:
 
 
 def _first(row: Fields, names: Sequence[str], types: tuple[type, ...]) -> str | None:
+    if row.keys().isdisjoint(names):  # as in most files
+        return None
     for name in names:
         value = row.get(name)
         if isinstance(value, types) and not isinstance(value, bool) and value != "":

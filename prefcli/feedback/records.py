@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -20,7 +21,15 @@ Kind = Literal["pair", "thumb", "rating", "ranking", "edit", "demonstration"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ROLES = ("system", "user", "assistant", "tool")
 
+# A text as JSON: called with anything else, an encoder is made anew each time, which takes longer
+# than the encoding of most judgements.
+_text = json.JSONEncoder(ensure_ascii=False).encode
+_ascii_text = json.JSONEncoder(ensure_ascii=True).encode
+
+_RESERVED = frozenset(" ,@")
 _ANSWERS = {"pair": 2, "thumb": 1, "rating": 1, "edit": 2, "demonstration": 1}
+_NUMBERS = ("value", "strength", "low", "high")
+_LATER = ("strength", "low", "high", "annotator")  # part of the key where they are said
 _VALUES = {"pair": (0.5, 1.0), "thumb": (0.0, 1.0)}  # other kinds but ratings have 1
 
 
@@ -86,9 +95,9 @@ class Feedback:
         check_user(self.user)
         if self.kind not in KINDS:
             raise DataError(f"kind is {self.kind!r}, expected one of {', '.join(KINDS)}")
-        if not self.prompt or not any(turn.content.strip() for turn in self.prompt):
+        if not any(turn.content.strip() for turn in self.prompt):
             raise DataError("prompt is empty, expected text or messages")
-        for name in ("value", "strength", "low", "high"):
+        for name in _NUMBERS:
             number = getattr(self, name)
             if number is not None:  # one form of each number, or equal judgements differ in key
                 object.__setattr__(self, name, _finite(name, number))
@@ -132,29 +141,31 @@ class Feedback:
     @property
     def key(self) -> bytes:
         """Content hash of the judgement (16 bytes); equal keys are the same judgement."""
-        answers = list(self.responses)
-        said: dict[str, Any] = {
-            "strength": self.strength,
-            "low": self.low,
-            "high": self.high,
-            "annotator": self.annotator,
+        return self.key_over(prompt_to_json(self.prompt))
+
+    def key_over(self, prompt: str) -> bytes:
+        """`key`, for who has the canonical JSON of the prompt at hand already."""
+        answers: Iterable[str] = self.responses
+        # What is not said adds nothing: catalogs hold keys from before these fields existed.
+        more: dict[str, Any] = {
+            name: value for name in _LATER if (value := getattr(self, name)) is not None
         }
         if self.ranks is not None:  # the same order of answers, however they were listed
             ordered = sorted(zip(self.ranks, self.responses, strict=True))
-            said["ranks"] = [rank for rank, _ in ordered]
+            more["ranks"] = [rank for rank, _ in ordered]
             answers = [answer for _, answer in ordered]
-        parts: list[Any] = [
-            self.user,
-            self.kind,
-            prompt_to_json(self.prompt),
-            answers,
-            self.value,
-            self.row_id,
-            self.time,
+        parts = [
+            _ascii_text(self.user),
+            _ascii_text(self.kind),
+            _ascii_text(prompt),
+            _array(map(_ascii_text, answers)),
+            repr(self.value),  # finite, and written so in JSON too
+            "null" if self.row_id is None else _ascii_text(self.row_id),
+            "null" if self.time is None else _ascii_text(self.time),
         ]
-        # What is not said adds nothing: catalogs hold keys from before these fields existed.
-        more = {name: value for name, value in said.items() if value is not None}
-        return _digest(json.dumps([*parts, more] if more else parts, ensure_ascii=True))
+        if more:
+            parts.append(json.dumps(more, ensure_ascii=True))
+        return _digest(_array(parts))
 
     @property
     def says_nothing(self) -> bool:
@@ -169,7 +180,8 @@ def check_user(user: str) -> str:
         DataError: the name is empty or holds whitespace, a comma or `@`, which the notations
             `user@version` and `alice=0.7,bob=0.3` need.
     """
-    if not user or any(map(_unusable, user)):
+    # Of white space only the blank counts as printable.
+    if not (user and user.isprintable() and _RESERVED.isdisjoint(user)):
         raise DataError(
             f"user name {user!r} is empty or holds whitespace, a comma, '@' or a control character"
             + (f"; rename it: --map-user {shlex.quote(f'{user}={_usable(user)}')}" if user else "")
@@ -178,7 +190,7 @@ def check_user(user: str) -> str:
 
 
 def _unusable(character: str) -> bool:
-    return character.isspace() or character in ",@" or not character.isprintable()
+    return character in _RESERVED or not character.isprintable()
 
 
 def _usable(user: str) -> str:
@@ -204,7 +216,12 @@ def text_prompt(text: str) -> Prompt:
 
 def prompt_to_json(prompt: Prompt) -> str:
     """Canonical JSON of a prompt: a list of [role, content]."""
-    return json.dumps([[turn.role, turn.content] for turn in prompt], ensure_ascii=False)
+    return _array([f"[{_text(turn.role)}, {_text(turn.content)}]" for turn in prompt])
+
+
+def texts_to_json(texts: Iterable[str]) -> str:
+    """JSON of a list of texts."""
+    return _array(map(_text, texts))
 
 
 def prompt_from_json(text: str) -> Prompt:
@@ -215,7 +232,11 @@ def prompt_from_json(text: str) -> Prompt:
 
 def encoding_key(prompt: Prompt, response: str) -> bytes:
     """Content hash of one (prompt, response), 16 bytes: the name of its encoding in a space."""
-    return _digest(json.dumps([prompt_to_json(prompt), response], ensure_ascii=True))
+    return _digest(_array((_ascii_text(prompt_to_json(prompt)), _ascii_text(response))))
+
+
+def _array(parts: Iterable[str]) -> str:
+    return f"[{', '.join(parts)}]"
 
 
 def _digest(text: str) -> bytes:

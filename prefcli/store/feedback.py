@@ -10,7 +10,13 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
-from prefcli.feedback.records import KINDS, Feedback, prompt_from_json, prompt_to_json
+from prefcli.feedback.records import (
+    KINDS,
+    Feedback,
+    prompt_from_json,
+    prompt_to_json,
+    texts_to_json,
+)
 from prefcli.store.connection import Catalog, Row, now
 from prefcli.store.rows import StoredFeedback
 from prefcli.store.selection import Selection
@@ -192,12 +198,13 @@ def _highest(catalog: Catalog, table: str) -> int:
 
 
 def _staged(feedback: Feedback, source: str, line: int) -> Row:
+    prompt = prompt_to_json(feedback.prompt)
     return (
-        feedback.key,
+        feedback.key_over(prompt),
         feedback.user,
         feedback.kind,
-        storable_json(prompt_to_json(feedback.prompt)),
-        to_json(feedback.responses),
+        storable_json(prompt),
+        storable_json(texts_to_json(feedback.responses)),
         feedback.value,
         storable(feedback.row_id),
         storable(feedback.time),

@@ -12,17 +12,18 @@ def storable(text: str) -> str: ...
 def storable(text: None) -> None: ...
 def storable(text: str | None) -> str | None:
     """`text`, with a lone surrogate (a file name of odd bytes, say) written as an escape."""
-    if text is None:
-        return None
+    if text is None or text.isascii():
+        return text
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def storable_json(text: str) -> str:
     """The same JSON value as `text`, in ASCII if it could not be stored otherwise."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return json.dumps(json.loads(text))
+    if not text.isascii():
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            return json.dumps(json.loads(text))
     return text
 
 

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from prefcli.errors import DataError
-from prefcli.feedback.records import Feedback, Message, check_user, text_prompt
+from prefcli.feedback.records import (
+    Feedback,
+    Message,
+    check_user,
+    encoding_key,
+    prompt_to_json,
+    text_prompt,
+    texts_to_json,
+)
 
 RICE = text_prompt("How do I cook rice?")
 SYSTEM = (Message("system", "Be kind."), *RICE)
@@ -42,6 +54,43 @@ def test_pairs_and_thumbs_have_the_keys_that_the_first_catalogs_hold(
 PAIR = Feedback("team", "pair", RICE, ("a", "b"), strength=2, low=0, high=3)
 RATING = Feedback("team", "rating", RICE, ("a",), 4, low=1, high=5)
 RANKING = Feedback("team", "ranking", RICE, ("a", "b", "c"), ranks=(1, 2, 2))
+
+
+@pytest.mark.parametrize(
+    ("feedback", "digest"),
+    [
+        (dataclasses.replace(PAIR, annotator="zoe"), "4ba1d2daecbe667a22badd472e0335e2"),
+        (
+            Feedback("team", "rating", SYSTEM, ('say "é"\n',), -0.5, time="x", low=-1),
+            "8532e997b12e96a702d468770ee24f78",
+        ),
+        (dataclasses.replace(RANKING, ranks=(2, 1, 2)), "b0bb5ec3ebe56a740399efbca10f7b5d"),
+        (
+            Feedback("team", "edit", RICE, ("a\u2028", "b"), row_id="1"),
+            "c53c8a0b5499f1b2b80076cbcff98d6c",
+        ),
+    ],
+)
+def test_the_other_kinds_have_the_keys_that_catalogs_hold(feedback: Feedback, digest: str) -> None:
+    assert feedback.key.hex() == digest
+
+
+def test_an_encoding_is_found_by_the_key_that_catalogs_hold() -> None:
+    assert encoding_key(SYSTEM, "Æ 🍚\udcff").hex() == "db47252f76635ecf60746ad13e126120"
+
+
+@given(st.lists(st.text(), min_size=1), st.text(min_size=1), st.none() | st.text(), st.floats(0, 5))
+def test_a_key_is_the_hash_of_plain_json(
+    turns: list[str], answer: str, row_id: str | None, score: float
+) -> None:
+    prompt = (*RICE, *(Message("user", turn) for turn in turns))
+    written = json.dumps([[turn.role, turn.content] for turn in prompt], ensure_ascii=False)
+    assert prompt_to_json(prompt) == written
+    assert texts_to_json(turns) == json.dumps(turns, ensure_ascii=False)
+    rating = Feedback("zoë", "rating", prompt, (answer,), score, row_id, low=0)
+    parts = ["zoë", "rating", written, [answer], score + 0.0, row_id, None, {"low": 0.0}]
+    digest = hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).digest()
+    assert rating.key == rating.key_over(written) == digest
 
 
 @pytest.mark.parametrize(
