@@ -10,23 +10,23 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import os.path
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from prefcli.errors import DataError, PrefcliError, UsageError
+from prefcli.errors import DataError, UsageError
 from prefcli.feedback.containers import Row, expand, read_files, source_name
 from prefcli.feedback.exports import export_at
 from prefcli.feedback.formats import Format, by_name, detect
-from prefcli.feedback.formats.table import Columns, check_columns
+from prefcli.feedback.formats.columns import SoughtColumns
+from prefcli.feedback.formats.table import Columns
 from prefcli.feedback.records import Feedback
 from prefcli.progress import Progress
+from prefcli.services.bad_rows import BadRows, check_rejects
 from prefcli.services.formats import format_of_table
 from prefcli.services.pseudonyms import pseudonym, pseudonym_key
 from prefcli.services.users import Users
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 _VOTERS = 32  # rows that decide on a file's format
 _PROGRESS_EVERY = 500
 _SPOOL_BYTES = 1 << 20
-_MOST_FAULTS = 100_000  # that are listed: a file of gigabytes may be bad from end to end
 
 Entry = tuple[Feedback, str, int]
 
@@ -114,12 +113,13 @@ def ingest(
         DataError: a file cannot be read, has no known format, or has bad rows (one detail each).
     """
     check_sources(sources)
-    _check_rejects(sources, skip_bad, rejects)
+    check_rejects(sources, skip_bad, rejects)
     users = Users(user, user_field, user_pattern, map_user or {})
     if pseudonymize:
         users = replace(users, pseudonym=partial(pseudonym, pseudonym_key(store.home)))
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
-        flow = Flow.of(sources, users, format, columns, skip_bad, progress, rejects, spool)
+        bad = BadRows(skip_bad, rejects, spool)
+        flow = Flow.of(sources, users, format, columns, bad, progress)
         inserted, duplicates = store.add_feedback(flow.entries(), flow.details)
     report = flow.report
     report.inserted, report.duplicates = inserted, duplicates
@@ -140,41 +140,22 @@ def check_sources(sources: Sequence[str]) -> None:
         raise UsageError("standard input (-) can be read once, it is named more than once")
 
 
-def _check_rejects(sources: Sequence[str], skip_bad: bool, rejects: Path | None) -> None:
-    if rejects is None:
-        return
-    if not skip_bad:
-        raise UsageError("--rejects needs --skip-bad: without it no row is left out")
-    if rejects.is_dir() or not rejects.absolute().parent.is_dir():
-        raise UsageError(f"--rejects {rejects}: expected a file in a directory that exists")
-    if any(os.path.realpath(source) == os.path.realpath(rejects) for source in sources):
-        raise UsageError(f"--rejects {rejects}: is also a source; name another file")
-
-
 @dataclass(slots=True)
 class Flow:
-    """One pass over all rows of all sources, and what it counted.
-
-    `spool` keeps bad rows until they can be saved; without it none are saved.
-    """
+    """One pass over all rows of all sources, and what it counted."""
 
     sources: Sequence[str]
     users: Users
     format: Format | None
-    skip_bad: bool
+    bad: BadRows
     progress: Progress | None
-    rejects: Path | None = None
-    spool: IO[bytes] | None = None
     report: IngestReport = field(default_factory=IngestReport)
     seen: set[str] = field(default_factory=set)
     names: dict[str, None] = field(default_factory=dict)
     silent: int = 0
-    faults: list[str] = field(default_factory=list)
-    bad: int = 0
     notes: list[str] = field(default_factory=list)
     empty: int = 0
     first_empty: str = ""
-    header: str = ""
 
     @classmethod
     def of(
@@ -183,10 +164,8 @@ class Flow:
         users: Users,
         format: str | None,
         columns: Columns | None,
-        skip_bad: bool,
+        bad: BadRows,
         progress: Progress | None,
-        rejects: Path | None = None,
-        spool: IO[bytes] | None = None,
     ) -> Flow:
         """A pass in the format that was asked for; without one, each file's is found.
 
@@ -198,7 +177,7 @@ class Flow:
             if format is not None:
                 raise UsageError("--format and --prompt-field exclude each other: give one of them")
             chosen, said = format_of_table(columns, sources)
-        flow = cls(sources, users, chosen, skip_bad, progress, rejects, spool)
+        flow = cls(sources, users, chosen, bad, progress)
         flow.notes.extend([said] if said else [])
         return flow
 
@@ -212,16 +191,8 @@ class Flow:
         for source in expand(plain, self.notes.append) if plain else ():
             yield from self._of_source(source)
         self._tell(last=True)
-        if self.bad and not self.skip_bad:
-            if self.bad > len(self.faults):
-                self.faults.append(f"... and {self.bad - len(self.faults)} more")
-            raise DataError(
-                f"{self.bad} of {self.report.read} rows are bad and nothing was added; "
-                "mend them, or keep the good rows with --skip-bad",
-                self.faults,
-            )
         # Before the store's transaction: a row is never both left out and lost.
-        self._save_rejects()
+        self.bad.settle(self.report.read)
 
     def details(self) -> dict[str, Any]:
         """What the catalog notes about this ingest."""
@@ -259,12 +230,15 @@ class Flow:
     def _of_file(self, name: str, rows: Iterator[Row]) -> Iterator[Entry]:
         for row in rows:
             if row.value is None:
-                yield from self._of_row(row, None, name)
+                self._of_row(row, None, name)
                 continue
             early = [row, *itertools.islice(rows, _VOTERS - 1)]
             found = self._format_of(early, name)
+            columns, faults = SoughtColumns(self._named(found)), len(self.bad.faults)
             for following in itertools.chain(early, rows):
-                yield from self._of_row(following, found, name)
+                yield from self._of_row(following, found, name, columns)
+            if fault := columns.fault():
+                raise DataError(f"{name}: {fault}", self.bad.faults[:faults])
 
     def _format_of(self, early: Sequence[Row], name: str) -> Format:
         found = self.format
@@ -272,15 +246,7 @@ class Flow:
             try:
                 found = detect([row.value for row in early if row.value is not None])
             except DataError as error:
-                raise DataError(f"{name}: {error.message}", self.faults) from error
-        some = [row.value for row in early if row.value is not None]
-        try:
-            if found.check is not None:
-                found.check(some)
-            if self.users.field is not None and not self.skip_bad:
-                check_columns({"--user-field": self.users.field}, some)
-        except DataError as error:
-            raise DataError(f"{name}: {error.message}", self.faults) from error
+                raise DataError(f"{name}: {error.message}", self.bad.faults) from error
         if not (self.users.in_every_format or found.users):
             raise UsageError(
                 "whose feedback is it? give --user NAME, --user-field FIELD, "
@@ -292,31 +258,44 @@ class Flow:
             self.notes.append(found.note)
         return found
 
-    def _of_row(self, row: Row, found: Format | None, name: str) -> Iterator[Entry]:
+    def _named(self, found: Format) -> dict[str, str]:
+        """The columns that a file must have in some row, by the flags that name them."""
+        if self.users.field is None or self.bad.skip:
+            return dict(found.columns)
+        return {**found.columns, "--user-field": self.users.field}
+
+    def _of_row(
+        self, row: Row, found: Format | None, name: str, columns: SoughtColumns | None = None
+    ) -> list[Entry]:
         self.report.read += 1
         self._tell()
+        said: list[tuple[Feedback, str]] = []
         try:
             if row.value is None or found is None:
                 raise DataError(row.problem or "cannot be read")
-            judgements: list[tuple[Feedback, str]] = []
             for part in found.parts(row.value):
+                if columns is not None:
+                    columns.see(part)
                 came_as, user = self.users.names(part, name, found.users)
                 kept_name = self.users.hide(name, came_as)
-                judgements += [(judgement, kept_name) for judgement in found.parse(part, user)]
+                said += [(judgement, kept_name) for judgement in found.parse(part, user)]
         except DataError as error:
-            self._reject(row, f"{name}:{row.line}: {error.message}")
-            return
-        self.silent += not judgements
-        for judgement, kept_name in judgements:
+            self.bad.add(row, f"{name}:{row.line}: {error.message}")
+            self.report.rejected += self.bad.skip
+            return []
+        self.silent += not said
+        entries: list[Entry] = []
+        for judgement, kept_name in said:
             if judgement.says_nothing:
                 self.report.ties += 1
                 continue
-            if not all(response.strip() for response in judgement.responses):
+            if not all(map(str.strip, judgement.responses)):
                 self.first_empty = self.first_empty or f"{name}:{row.line}"
                 self.empty += 1
             self.seen.add(judgement.user)
             self.names[kept_name] = None
-            yield self._as_kept(judgement), kept_name, row.line
+            entries.append((self._as_kept(judgement), kept_name, row.line))
+        return entries
 
     def _as_kept(self, judgement: Feedback) -> Feedback:
         """The judgement with the annotator's own pseudonym, where these are wanted."""
@@ -325,40 +304,9 @@ class Flow:
             return judgement
         return replace(judgement, annotator=None if annotator == judgement.user else annotator)
 
-    def _reject(self, row: Row, fault: str) -> None:
-        if not self.skip_bad:
-            self.bad += 1
-            if self.bad <= _MOST_FAULTS:
-                self.faults.append(fault)
-            return
-        self.report.rejected += 1
-        if self.rejects is None or self.spool is None:
-            return
-        if row.header and row.header != self.header:
-            self.header = row.header
-            self.spool.write(_bytes(row.header))
-        self.spool.write(_bytes(row.raw))
-
-    def _save_rejects(self) -> None:
-        if self.rejects is None or self.spool is None:
-            return
-        self.spool.seek(0)
-        try:
-            with self.rejects.open("wb") as file:
-                shutil.copyfileobj(self.spool, file)
-        except OSError as error:
-            raise PrefcliError(
-                f"--rejects {self.rejects}: cannot be written: {error.strerror}; nothing was added"
-            ) from error
-
     def _tell(self, *, last: bool = False) -> None:
         if self.progress and (last or self.report.read % _PROGRESS_EVERY == 0):
             self.progress("reading feedback", self.report.read, None)
-
-
-def _bytes(raw: str) -> bytes:
-    """The row's own bytes, with a line break where it came without one."""
-    return (raw if raw.endswith("\n") else raw + "\n").encode("utf-8", "surrogateescape")
 
 
 def _count(number: int, one: str, more: str) -> str:

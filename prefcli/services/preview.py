@@ -13,6 +13,7 @@ from prefcli.feedback.conflicts import Conflicts
 from prefcli.feedback.formats.table import Columns
 from prefcli.feedback.records import Feedback
 from prefcli.progress import Progress
+from prefcli.services.bad_rows import BadRows
 from prefcli.services.feedback import as_fields
 from prefcli.services.ingest import Entry, Flow, check_sources
 from prefcli.services.pseudonyms import pseudonym, pseudonym_key
@@ -100,7 +101,7 @@ def preview(
     users = Users(user, user_field, user_pattern, map_user or {})
     if pseudonymize:
         users = replace(users, pseudonym=partial(pseudonym, pseudonym_key(store.home, make=False)))
-    flow = Flow.of(sources, users, format, columns, skip_bad, progress)
+    flow = Flow.of(sources, users, format, columns, BadRows(skip_bad), progress)
     seen = _Seen(store)
     batch: list[Entry] = []
     for entry in flow.entries():

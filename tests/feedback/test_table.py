@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from prefcli.errors import DataError, UsageError
 from prefcli.feedback import fields
+from prefcli.feedback.formats.columns import SoughtColumns
 from prefcli.feedback.formats.table import Columns, parse_scale, table_format, usual_scale
 from prefcli.feedback.records import Feedback
 from tests.feedback.rows import ASKED
@@ -84,15 +85,25 @@ def test_a_fault_names_the_column_as_its_owner_does() -> None:
 
 
 def test_a_wrong_name_is_one_fault_with_the_nearest_names() -> None:
-    check = table_format(Columns(prompt="questions", response="a", score="mark")).check
-    assert check is not None
-    with pytest.raises(DataError) as caught:
-        check([{"question": "x", "a": "y", "meta": {"marks": 3}}, {"question": "x"}])
-    message = caught.value.message
+    named = table_format(Columns(prompt="questions", response="a", score="mark")).columns
+    sought = SoughtColumns(named)
+    for row in ({"question": "x", "a": "y", "meta": {"marks": 3}}, {"question": "x"}):
+        sought.see(row)
+    message = sought.fault()
+    assert message is not None
     assert "--prompt-field questions: there is no such field, did you mean question?" in message
     assert "--score-field mark: there is no such field" in message
     assert "(the rows have question, a, meta, meta.marks)" in message
-    check([{"questions": None, "a": 1}, {"mark": 1}])  # a column that some rows have is there
+
+
+def test_a_column_that_some_row_has_is_there() -> None:
+    sought = SoughtColumns({"--prompt-field": "questions", "--score-field": "mark"})
+    assert sought.fault() is None  # nothing was looked at
+    for row in [{"questions": None, "a": 1}, *[{"a": 1}] * 1000]:
+        sought.see(row)
+    assert sought.fault() is not None
+    sought.see({"mark": 1})
+    assert sought.fault() is None
 
 
 @pytest.mark.parametrize(

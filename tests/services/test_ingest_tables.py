@@ -74,6 +74,33 @@ def test_a_wrong_column_is_one_line_for_the_file(store: Store, table: str) -> No
     assert caught.value.details == ()
 
 
+def test_a_column_may_begin_anywhere_in_a_file(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "sparse.jsonl"
+    row = {"q": "What is tea?", "answer": "A leaf.", "stars": 3}
+    late = {**row, "by": "zoe", "why": "short"}
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in [*[row] * 100, late]), "utf-8")
+    columns = Columns(prompt="q", response="answer", score="stars", reason="why", scale=(1, 5))
+    with pytest.raises(DataError, match="100 of 101 rows are bad") as caught:
+        ingest(store, [str(path)], user_field="by", columns=columns)
+    assert caught.value.details[0] == (
+        f"{path}:1: field 'by': expected a user's name, came nothing (the row has no such field)"
+    )
+    report = ingest(store, [str(path)], user_field="by", columns=columns, skip_bad=True)
+    assert (report.rejected, report.inserted) == (100, 1)
+    assert [(one.user, one.reason) for one in stored(store)] == [("zoe", "short")]
+
+
+def test_a_wrong_column_is_told_at_the_end_with_the_faults_of_the_files_before(
+    store: Store, table: str, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.csv"
+    bad.write_text("q,answer,stars,by\nWhat?,x,many,zoe\n", "utf-8")
+    with pytest.raises(DataError, match="--user-field by: there is no such field") as caught:
+        ingest(store, [str(bad), table], user_field="by", columns=STARS)
+    assert caught.value.message.startswith(table)
+    assert [one.split(": ")[0] for one in caught.value.details] == [f"{bad}:2"]
+
+
 def test_columns_and_a_format_exclude_each_other(store: Store, table: str) -> None:
     with pytest.raises(UsageError, match="exclude each other"):
         ingest(store, [table], user="a", columns=STARS, format="trl-preference")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from prefcli.feedback.records import Feedback, Kind
@@ -30,7 +30,7 @@ class Format:
         tried: Tried on a real file; else written from documentation only.
         apart: The parts of a row, one for each person, where a row holds the judgements of
             several; `users` and `parse` then are about a part. None where a row is one person's.
-        check: Raises DataError for a whole file, from some of its rows, where no row can be read.
+        columns: The columns that someone named, by the flags that name them.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Format:
     kinds: tuple[Kind, ...] = ("pair",)
     tried: bool = False
     apart: Callable[[Row], Iterator[Row]] | None = None
-    check: Callable[[Sequence[Row]], None] | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def parts(self, row: Row) -> list[Row]:
         """What `parse` is to be given of a row: the row, or its parts for each person.

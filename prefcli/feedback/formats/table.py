@@ -16,9 +16,8 @@ An empty score, label or edit says nothing about its row. Tried on real files.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,9 +148,6 @@ def table_format(columns: Columns) -> Format:
     def parse(row: Mapping[str, Any], user: str) -> Iterator[Feedback]:
         return _judged(columns, row, user)
 
-    def check(rows: Sequence[Mapping[str, Any]]) -> None:
-        check_columns({f"--{what}-field": name for what, name in columns.named.items()}, rows)
-
     return Format(
         name=NAME,
         example="",
@@ -160,7 +156,7 @@ def table_format(columns: Columns) -> Format:
         parse=parse,
         kinds=columns.kinds,
         tried=True,
-        check=check,
+        columns={f"--{what}-field": name for what, name in columns.named.items()},
     )
 
 
@@ -172,33 +168,6 @@ def score_of(columns: Columns, row: Mapping[str, Any]) -> float | None:
         return fields.number({columns.score: fields.at(row, columns.score)}, columns.score)
     except DataError:
         return None
-
-
-def check_columns(named: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse a file that lacks a column, instead of each of its rows.
-
-    Args:
-        named: The columns by the flags that name them.
-        rows: Some rows of the file.
-
-    Raises:
-        DataError: no row has one of the columns; the message shows what the rows have.
-    """
-    lacking = [
-        (flag, name)
-        for flag, name in named.items()
-        if not any(fields.has(row, name) for row in rows)
-    ]
-    if not lacking:
-        return
-    there = list(dict.fromkeys(path for row in rows for path in fields.paths(row)))
-    said = []
-    for flag, name in lacking:
-        near = difflib.get_close_matches(name, there, n=3, cutoff=0.5)
-        hint = f", did you mean {' or '.join(near)}?" if near else ""
-        said.append(f"{flag} {name}: there is no such field{hint}")
-    shown = ", ".join(there[:12]) + (", ..." if len(there) > 12 else "")
-    raise DataError(f"{'; '.join(said)} (the rows have {shown or 'no fields'})")
 
 
 def _judged(columns: Columns, row: Mapping[str, Any], user: str) -> Iterator[Feedback]:
