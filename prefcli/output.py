@@ -17,14 +17,16 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from shutil import get_terminal_size
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from prefcli import table
+from prefcli import chart, table
 from prefcli.bar import Bar
+from prefcli.chart import BarRow
 from prefcli.errors import PrefcliError, UsageError
 from prefcli.table import Column
 
@@ -127,6 +129,17 @@ class Output:
             printed.append(f"{name:<{width}}{first}".rstrip())
             printed += [" " * width + part for part in more]
         self.text("\n".join(printed))
+
+    def bars(self, rows: Sequence[BarRow]) -> None:
+        """Print bars, each with a label before it and a note behind."""
+        window = get_terminal_size().columns if self.interactive else 80
+        lines = chart.bars(
+            [replace(row, label=_one_line(row.label), note=_one_line(row.note)) for row in rows],
+            window,
+            blocks=self._unicode,
+            colours=self.interactive and not _plain_terminal(),
+        )
+        self._result("".join(f"{line}\n" for line in lines))
 
     def record(self, values: Mapping[str, Any], as_json: bool) -> None:
         """Print one object, as JSON or for a person."""
@@ -240,12 +253,20 @@ class Output:
             _discard(self._stderr)
 
     def _coloured(self, text: str, colour: str) -> str:
-        dumb = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-        return text if dumb or not self._stderr.isatty() else f"\x1b[1;{colour}m{text}\x1b[0m"
+        return (
+            text
+            if _plain_terminal() or not self._stderr.isatty()
+            else f"\x1b[1;{colour}m{text}\x1b[0m"
+        )
 
     def _to_json(self, value: Any, indent: int | None = None) -> str:
-        unicode = (self._stdout.encoding or "").lower().replace("-", "") == "utf8"
-        return json.dumps(_finite(value), ensure_ascii=not unicode, indent=indent, default=_encode)
+        return json.dumps(
+            _finite(value), ensure_ascii=not self._unicode, indent=indent, default=_encode
+        )
+
+    @property
+    def _unicode(self) -> bool:
+        return (self._stdout.encoding or "").lower().replace("-", "") == "utf8"
 
     def _print(self, drawing: Table, width: int | None = None) -> None:
         from rich.console import Console
@@ -254,6 +275,10 @@ class Output:
         with console.capture() as capture:
             console.print(drawing)
         self._result("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
+
+
+def _plain_terminal() -> bool:
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
 def _writable(stream: TextIO | None) -> TextIO:

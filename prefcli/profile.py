@@ -115,7 +115,7 @@ class Profile:
         return point_at_strength(self.reward, strength, self.rho if rho is None else rho)
 
     def to_bytes(self) -> bytes:
-        """The artifact: at most 16 KB for d = 24."""
+        """The artifact: at most 16 KB up to d = 60."""
         reward = self.reward
         upper = np.triu_indices(len(reward.weight))
         tensors = {

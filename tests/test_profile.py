@@ -58,8 +58,10 @@ def test_a_stored_profile_generates_where_the_fresh_one_did(strength):
     )
 
 
-def test_it_stays_small():
-    assert len(make_profile(24, 300).to_bytes()) <= 16 * 1024
+@pytest.mark.parametrize("size", [16, 24, 32, 60])
+def test_it_stays_small(size):
+    """The default is 16 directions; 60 is the most for which all of the covariance has room."""
+    assert len(make_profile(size, 300, user="u" * 64).to_bytes()) <= 16 * 1024
 
 
 def test_strength_one_is_the_stored_point_and_others_follow_the_reward():

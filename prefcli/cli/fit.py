@@ -110,4 +110,20 @@ def print_reports(
         rows.append(row)
     if rows and not (as_json or as_jsonl):
         output.table(COLUMNS, rows)
+        output.text(_learned(rows))
     return rows
+
+
+def _learned(rows: list[dict[str, Any]]) -> str:
+    """Whether something was learned: of one user with the figures, of several by name."""
+    from prefcli.solvers.learned import in_words
+
+    if len(rows) == 1:
+        return in_words(rows[0]["learned"])
+    users: dict[str, list[str]] = {"yes": [], "no": [], "too early": []}
+    for row in rows:
+        users[row["learned"]["verdict"]].append(str(row["user"]))
+    told = {"yes": "something learned", "no": "nothing learned", "too early": "too early to tell"}
+    return "; ".join(
+        f"{told[verdict]}: {words.some(names)}" for verdict, names in users.items() if names
+    )

@@ -46,8 +46,9 @@ def show(
     ],
     as_json: Json = False,
 ) -> None:
-    from prefcli.services.profiles import show_profile
+    from prefcli.cli.profile_screen import show as show_on_screen
+    from prefcli.services.profile_report import report_profile
     from prefcli.store import Store
 
     with Output() as output, Store.open() as store:
-        output.record(show_profile(store, name), as_json)
+        show_on_screen(output, report_profile(store, name), as_json)

@@ -22,7 +22,8 @@ from prefcli.services.recency import check_half_life, recency_weights
 from prefcli.services.spaces import SpaceReference, resolve_space
 from prefcli.services.training_rows import training_rows
 from prefcli.solvers.bradley_terry import fit_reward
-from prefcli.solvers.validation import heldout_accuracy, train_accuracy
+from prefcli.solvers.learned import in_words, judge
+from prefcli.solvers.validation import hold_out, train_accuracy
 from prefcli.store import Encoding, Store
 
 if TYPE_CHECKING:
@@ -38,8 +39,9 @@ OUTSIDE = 1.5
 class FitReport:
     """What one fit did; `None` where there was too little to say.
 
-    `pairs` and `thumbs` are what the fit worked on, `kinds` the judgements that these came from.
-    `others_share` is the weight of what other users have in common in the result, 0 to 1.
+    `pairs` and `thumbs` are what the fit worked on, `kinds` the judgements that these came from,
+    `learned` is `Learned.as_dict`, `others_share` the weight of what other users have in common in
+    the result, 0 to 1.
     Seconds: `encode` runs the base's lower layers over answers that were not cached (loading it
     included), `solve` is the convex problem, `validate` the held-out folds.
     """
@@ -62,6 +64,7 @@ class FitReport:
     validate_seconds: float
     bytes: int
     bits_per_byte: float | None
+    learned: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -199,7 +202,8 @@ class _Fitter:
 
     def fit(self, user: str) -> FitReport:
         stored = list(self.store.feedback(user))
-        if not stored:
+        judged = [row.feedback for row in stored]
+        if not judged:
             raise NotFoundError(
                 f"no feedback by user {user!r}: `prefcli ingest FILE --user {user}` first"
             )
@@ -221,7 +225,8 @@ class _Fitter:
             rho=float(self.reference.description["rho"]),
         )
         solved = time.perf_counter()
-        heldout = heldout_accuracy(rows, training.pair_groups, training.thumb_groups, prior=prior)
+        heldout = hold_out(rows, training.pair_groups, training.thumb_groups, prior=prior)
+        learned = judge(profile.reward, heldout)
         validated = time.perf_counter()
         artifact = profile.to_bytes()
         bits = _median_bits(encodings)
@@ -233,7 +238,8 @@ class _Fitter:
             "kinds": training.kinds,
             "prompts": training.prompts,
             "train_accuracy": _rounded(train_accuracy(reward, rows)),
-            "heldout_accuracy": _rounded(heldout),
+            "heldout_accuracy": None if heldout is None else round(heldout.accuracy, 4),
+            "learned": learned.as_dict(),
             "others_share": round(reward.population, 3),
             "half_life": self.half_life,
             "encode_seconds": round(encoded - started, 4),
@@ -248,6 +254,9 @@ class _Fitter:
                 f"ratings that say nothing: {training.unused}, on a scale that is not known and "
                 "with no other answer to the same prompt rated; ingest them with their scale"
             )
+        if learned.verdict == "no" and profile.z is not None:
+            warnings.append(in_words(summary["learned"]))
+        # Their number and the newest one's id: rows are only appended or removed.
         seen = {"seen": [len(stored), max(row.id for row in stored)]}
         version = self.store.add_profile(user, self.reference.fingerprint, artifact, summary | seen)
         return FitReport(

@@ -53,6 +53,8 @@ class TrainingRows:
         thumb_groups: (m,) the prompt that each thumb belongs to.
         kinds: Judgements that had a say, by kind; kinds without any are left out.
         unused: Judgements that had none.
+        pair_judgements: (n,) places in the list of judgements that each pair comes from.
+        thumb_judgements: (m,) the same of each thumb.
     """
 
     rows: Rows
@@ -60,6 +62,8 @@ class TrainingRows:
     thumb_groups: Groups
     kinds: dict[str, int]
     unused: int
+    pair_judgements: tuple[tuple[int, ...], ...] = ()
+    thumb_judgements: tuple[tuple[int, ...], ...] = ()
 
     @property
     def prompts(self) -> int:
@@ -86,7 +90,8 @@ def training_rows(
     made = _Rows(encodings)
     counted = list(zip(judged, [1.0] * len(judged) if weights is None else weights, strict=True))
     strengths = _strengths(judged)
-    for row, weight in counted:
+    for place, (row, weight) in enumerate(counted):
+        made.places = {(row.prompt, response): (place,) for response in row.responses}
         if row.kind in ("pair", "edit"):
             better, other = row.responses
             target = row.value if row.strength is None else strengths(row)
@@ -96,6 +101,7 @@ def training_rows(
         elif row.ranks is not None:
             order = [float(-rank) for rank in row.ranks]
             made.comparisons(row.prompt, row.responses, order, [weight] * len(order))
+    made.places = _places(judged)
     unused = _rated(made, [(row, weight) for row, weight in counted if row.kind == "rating"])
     kinds = {kind: sum(row.kind == kind for row in judged) for kind in KINDS}
     kinds["rating"] -= unused
@@ -114,6 +120,8 @@ def training_rows(
         thumb_groups=np.array(made.thumb_groups, dtype=np.intp),
         kinds={kind: count for kind, count in kinds.items() if count},
         unused=unused,
+        pair_judgements=tuple(made.pair_judgements),
+        thumb_judgements=tuple(made.thumb_judgements),
     )
 
 
@@ -131,6 +139,16 @@ def _strengths(judged: Sequence[Feedback]) -> Callable[[Feedback], float]:
         return WEAKEST + (1.0 - WEAKEST) * share
 
     return target
+
+
+def _places(judged: Sequence[Feedback]) -> dict[tuple[Prompt, str], tuple[int, ...]]:
+    """Where in the list each answer was rated."""
+    found: dict[tuple[Prompt, str], tuple[int, ...]] = {}
+    for place, row in enumerate(judged):
+        if row.kind == "rating":
+            key = (row.prompt, row.responses[0])
+            found[key] = (*found.get(key, ()), place)
+    return found
 
 
 def _rated(made: _Rows, ratings: Sequence[tuple[Feedback, float]]) -> int:
@@ -167,6 +185,8 @@ class _Rows:
     """Rows as they are gathered."""
 
     encodings: Mapping[bytes, Encoding]
+    # In which judgements each answer stands, of those that are being turned into rows.
+    places: Mapping[tuple[Prompt, str], tuple[int, ...]] = field(default_factory=dict)
     chosen: list[bytes] = field(default_factory=list)
     rejected: list[bytes] = field(default_factory=list)
     target: list[float] = field(default_factory=list)
@@ -176,6 +196,8 @@ class _Rows:
     label: list[float] = field(default_factory=list)
     thumb_weight: list[float] = field(default_factory=list)
     thumb_groups: list[int] = field(default_factory=list)
+    pair_judgements: list[tuple[int, ...]] = field(default_factory=list)
+    thumb_judgements: list[tuple[int, ...]] = field(default_factory=list)
     _groups: dict[Prompt, int] = field(default_factory=dict)
 
     def pair(
@@ -187,6 +209,8 @@ class _Rows:
         self.target.append(target)
         self.weight.append(weight)
         self.pair_groups.append(self._group(prompt))
+        both = {*self.places[prompt, chosen], *self.places[prompt, rejected]}
+        self.pair_judgements.append(tuple(sorted(both)))
 
     def thumb(self, prompt: Prompt, response: str, label: float, weight: float) -> None:
         """One answer alone."""
@@ -194,6 +218,7 @@ class _Rows:
         self.label.append(label)
         self.thumb_weight.append(weight)
         self.thumb_groups.append(self._group(prompt))
+        self.thumb_judgements.append(self.places[prompt, response])
 
     def comparisons(
         self,

@@ -7,6 +7,7 @@ its sign. A draw counts half, ties in the feedback do not count, and each row co
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,31 @@ FEWEST_PROMPTS = 5
 FEWEST_JUDGEMENTS = 10
 
 
+@dataclass(frozen=True, eq=False)
+class Heldout:
+    """What fits that had not seen a row's prompt say of it; pairs first, then thumbs.
+
+    Args:
+        margin: (n + m,) difference in reward, or reward plus intercept, in logits.
+        target: (n + m,) what was said: 1 where the margin should be above 0.
+        weight: (n + m,) what a row counts for.
+        group: (n + m,) number of the row's prompt.
+        pairs: n.
+    """
+
+    margin: FloatArray
+    target: FloatArray
+    weight: FloatArray
+    group: npt.NDArray[np.intp]
+    pairs: int
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the judgements that were foretold."""
+        right, total = _weigh(self.margin, self.target, self.weight)
+        return right / total
+
+
 def train_accuracy(reward: Reward, rows: Rows) -> float | None:
     """Share of the rows' judgements that the reward reproduces, None when there are none."""
     right, total = _count(reward, rows)
@@ -38,7 +64,20 @@ def heldout_accuracy(
     seed: int = 0,
     prior: Sequence[Component] = (),
 ) -> float | None:
-    """Accuracy on prompts that the fit has not seen, by cross-validation over prompts.
+    """Accuracy on prompts that the fit has not seen, over all folds together; see `hold_out`."""
+    found = hold_out(rows, pair_groups, thumb_groups, folds, seed, prior)
+    return None if found is None else found.accuracy
+
+
+def hold_out(
+    rows: Rows,
+    pair_groups: Groups,
+    thumb_groups: Groups,
+    folds: int = 5,
+    seed: int = 0,
+    prior: Sequence[Component] = (),
+) -> Heldout | None:
+    """What is said of prompts that the fit has not seen, by cross-validation over prompts.
 
     All rows of a prompt fall in one fold, and the whole fit, choice of prior included, is done
     again without that fold. Deterministic, whatever the order of the rows.
@@ -52,7 +91,7 @@ def heldout_accuracy(
         prior: As in `fit_reward`.
 
     Returns:
-        The accuracy over all folds together, or None with fewer than 5 prompts or 10 judgements.
+        The margin of every row, or None with fewer than 5 prompts or 10 judgements.
 
     Raises:
         DataError: the number of groups is not that of rows.
@@ -73,15 +112,19 @@ def heldout_accuracy(
     if len(np.unique(group[counts])) < FEWEST_PROMPTS or counts.sum() < FEWEST_JUDGEMENTS:
         return None
     fold = _deal(np.bincount(group[counts], minlength=len(names)), folds, seed)[group]
-    right = total = 0.0
+    margin = np.empty(len(group))
     for number in range(fold.max() + 1):
         inside = fold == number
         pairs, thumbs = np.split(inside, [len(rows.chosen)])
         learned = fit_reward(rows.take(~pairs, ~thumbs), prior)
-        agreed, judged = _count(learned, rows.take(pairs, thumbs))
-        right += agreed
-        total += judged
-    return right / total
+        margin[inside] = _margins(learned, rows.take(pairs, thumbs))
+    return Heldout(
+        margin=margin,
+        target=np.concatenate([rows.target, rows.label]),
+        weight=np.concatenate([rows.weight, rows.thumb_weight]),
+        group=group,
+        pairs=len(rows.chosen),
+    )
 
 
 def _deal(sizes: npt.NDArray[np.intp], folds: int, seed: int) -> npt.NDArray[np.intp]:
@@ -103,14 +146,25 @@ def _judges(target: FloatArray, weight: FloatArray) -> npt.NDArray[np.bool_]:
 
 def _count(reward: Reward, rows: Rows) -> tuple[float, float]:
     """Weight of the judgements reproduced, and of all judgements."""
-    margin = np.concatenate(
+    return _weigh(
+        _margins(reward, rows),
+        np.concatenate([rows.target, rows.label]),
+        np.concatenate([rows.weight, rows.thumb_weight]),
+    )
+
+
+def _margins(reward: Reward, rows: Rows) -> FloatArray:
+    """By how much each row's answer is preferred (n + m,), in logits."""
+    return np.concatenate(
         [
             reward(rows.chosen) - reward(rows.rejected),
             reward(rows.thumbs) + reward.intercept,
         ]
     )
-    target = np.concatenate([rows.target, rows.label])
-    weight = np.concatenate([rows.weight, rows.thumb_weight])
+
+
+def _weigh(margin: FloatArray, target: FloatArray, weight: FloatArray) -> tuple[float, float]:
+    """Weight of the judgements that the margins agree with, and of all judgements."""
     agreement = 0.5 + 0.5 * np.sign(margin) * np.sign(target - 0.5)
     judges = _judges(target, weight)
     return float(weight[judges] @ agreement[judges]), float(weight[judges].sum())

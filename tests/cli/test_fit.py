@@ -33,6 +33,7 @@ def report(user: str, **changes: Any) -> FitReport:
         "validate_seconds": 0.01,
         "bytes": 3210,
         "bits_per_byte": 1.5,
+        "learned": {"verdict": "yes", "accuracy": 0.825, "interval": [0.7, 0.9]},
         "warnings": [],
     }
     return FitReport(**(fields | changes))
@@ -62,9 +63,13 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 def test_one_user_is_a_row_and_warnings_go_to_stderr(run: Run, calls: list[Any]) -> None:
     result = run("fit", "--user", "alice", "--space", "everyday")
     assert calls == [("alice", "everyday", None)]
-    head, row = result.stdout.splitlines()
+    head, row, learned = result.stdout.splitlines()
     assert head.split()[:3] == ["PROFILE", "PAIRS", "THUMBS"]
     assert " ".join(row.split()) == "alice@1 12 3 10 0.98 - 1.23 s 2.1 ms 3.21 KB"
+    assert learned == (
+        "learned something: right 82 % of the time on prompts kept out of the fit (70 to 90 %; a "
+        "guess: 50 %)"
+    )
     assert result.stderr == (
         "prefcli: warning: alice: this feedback is outside the world of base tiny\n"
     )
@@ -92,7 +97,9 @@ def test_json_has_the_documented_fields(run: Run, calls: list[Any]) -> None:
 def test_all_is_a_line_per_user(run: Run, calls: list[Any]) -> None:
     lines = run("fit", "--all", "--jsonl").stdout.splitlines()
     assert [json.loads(line)["user"] for line in lines] == ["alice", "bob"]
-    assert len(run("fit", "--all").stdout.splitlines()) == 3
+    *table, learned = run("fit", "--all").stdout.splitlines()
+    assert len(table) == 3
+    assert learned == "something learned: alice, bob"
     assert calls == [(None, None, None, False)] * 2
 
 
