@@ -23,6 +23,11 @@ def profiles(incomplete: str) -> list[str]:
     return _names("select distinct user from profiles", incomplete)
 
 
+def known(incomplete: str) -> list[str]:
+    """Users with feedback or a profile whose names start with `incomplete`."""
+    return _names("select user from feedback union select user from profiles", incomplete)
+
+
 def bases(incomplete: str) -> list[str]:
     """Registered bases, and the built-in one."""
     return _names("select name from bases", incomplete, BUILT_IN)

@@ -183,7 +183,7 @@ def forget(store: Store, user: str) -> dict[str, Any]:
         NotFoundError: there is nothing about them.
         PrefcliError: see `Store.forget_user`.
     """
-    spaces = _strike_from_spaces(store.home, user)
+    spaces = rename_in_spaces(store.home, user, FORGOTTEN)
     unfinished = abandon_trainings(store.home / SPACES_NAME, user)
     try:
         forgotten = store.forget_user(user)
@@ -194,8 +194,8 @@ def forget(store: Store, user: str) -> dict[str, Any]:
     return asdict(forgotten) | {"spaces": spaces, "unfinished": unfinished}
 
 
-def _strike_from_spaces(home: Path, user: str) -> list[str]:
-    """Names of the spaces that list the user, whose name is then struck from the list."""
+def rename_in_spaces(home: Path, user: str, new: str) -> list[str]:
+    """Names of the spaces that list the user, who then stands there under the new name."""
     found = []
     for path in sorted((home / SPACES_NAME).glob(f"*/{_DESCRIPTION}")):
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -204,7 +204,7 @@ def _strike_from_spaces(home: Path, user: str) -> list[str]:
             users = prompts["users"]
             if user not in users:
                 continue
-            prompts["users"] = [FORGOTTEN if name == user else name for name in users]
+            prompts["users"] = [new if name == user else name for name in users]
             draft = path.with_name(f".{_DESCRIPTION}.draft")
             draft.write_text(json.dumps(description, indent=1) + "\n", "utf-8")
             draft.replace(path)

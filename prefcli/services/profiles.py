@@ -19,7 +19,7 @@ def list_profiles(store: Store, limit: int = 20) -> list[dict[str, Any]]:
         store: The open home.
         limit: At most so many; 0 for all.
     """
-    return [_fields(row) for row in store.profiles(limit)]
+    return [fields(row) for row in store.profiles(limit)]
 
 
 def show_profile(store: Store, name: str) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def show_profile(store: Store, name: str) -> dict[str, Any]:
     profile = open_profile(stored)
     z = profile.latent(1.0)
     return {
-        **_fields(stored),
+        **fields(stored),
         **{name: value for name, value in stored.summary.items() if name != "seen"},
         "base": space_of(store, stored.space).base,
         "reach": None if z is None else round(float((z @ z) ** 0.5), 3),
@@ -46,25 +46,41 @@ def show_profile(store: Store, name: str) -> dict[str, Any]:
 
 
 def stored_profile(store: Store, name: str) -> StoredProfile:
-    """A profile by `user` (its latest version) or `user@version`.
+    """A profile by `user` (its latest version), `user@version` or `user@tag`.
 
     Raises:
-        UsageError: the name is no text, or the version no number.
+        UsageError: the name is no text, or names no version after its `@`.
         NotFoundError: there is none.
     """
     user, mark, text = name.partition("@")
-    if not user or (mark and not (text.isascii() and text.isdecimal())):
+    if not user or (mark and not text):
         raise UsageError(f"profile {name!r}: expected user, or user@version as in alice@2")
     try:
         user.encode()
     except UnicodeEncodeError:
         raise UsageError(f"profile {name!r} holds half a character: check its spelling") from None
-    if len(text) > LONGEST_VERSION:
-        raise NotFoundError(f"no profile {name[:40]!r}: no version is that large")
-    found = store.profile(user, int(text) if mark else None)
+    version = _version(store, user, text) if mark else None
+    found = None if mark and version is None else store.profile(user, version)
     if found is None:
         raise NotFoundError(f"no profile {name!r}: {_hint(store, user)}")
     return found
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is read as a version's number and not as a tag."""
+    return text.isascii() and text.isdecimal()
+
+
+def _version(store: Store, user: str, text: str) -> int | None:
+    """The version with this number or tag."""
+    if is_number(text):
+        if len(text) > LONGEST_VERSION:
+            raise NotFoundError(f"no profile {user[:20]}@{text[:20]}...: no version is that large")
+        return int(text)
+    for row in store.profiles(0, user, all_versions=True):
+        if text in row.summary.get("tags", ()):
+            return row.version
+    return None
 
 
 def open_profile(stored: StoredProfile) -> Profile:
@@ -96,7 +112,8 @@ def _hint(store: Store, user: str) -> str:
     return f"{hint} (see `prefcli profile list`)"
 
 
-def _fields(row: ProfileRow) -> dict[str, Any]:
+def fields(row: ProfileRow) -> dict[str, Any]:
+    """The fields of `profile list`."""
     return {
         "profile": f"{row.user}@{row.version}",
         "user": row.user,

@@ -188,13 +188,19 @@ def unfinished(space_directory: Path) -> Path:
 
 def abandon_trainings(spaces: Path, user: str) -> list[str]:
     """Remove the unfinished trainings on a user's prompts; the names of their spaces."""
+    found = trainings_on(spaces, user)
+    for name in found:
+        shutil.rmtree(spaces / f"{UNFINISHED}{name}")
+    return found
+
+
+def trainings_on(spaces: Path, user: str) -> list[str]:
+    """Names of the spaces whose unfinished training is on a user's prompts."""
     found = []
     for directory in sorted(spaces.glob(f"{UNFINISHED}*")):
         with suppress(DataError):  # damaged: nobody can tell whose prompts are in it
-            if user not in Plan.load(directory).provenance.get("users", ()):
-                continue
-        shutil.rmtree(directory)
-        found.append(directory.name.removeprefix(UNFINISHED))
+            if user in Plan.load(directory).provenance.get("users", ()):
+                found.append(directory.name.removeprefix(UNFINISHED))
     return found
 
 

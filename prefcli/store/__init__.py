@@ -4,8 +4,9 @@
         inserted, duplicates = store.add_feedback(rows)
 
 `Store` is the sum of its tables, one module each: feedback, encodings, profiles, generations,
-and the registry of bases, spaces and settings; `removal` takes rows away. `connection` holds the
-rules of locking and the wording of failures. No torch, no numpy: vectors pass through as bytes.
+and the registry of bases, spaces and settings; `removal` takes rows away, `renaming` gives users
+other names. `connection` holds the rules of locking and the wording of failures. No torch, no
+numpy: vectors pass through as bytes.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from prefcli.store.generations import GenerationTable
 from prefcli.store.profiles import ProfileTable
 from prefcli.store.registry import Registry, check_name
 from prefcli.store.removal import Removal
+from prefcli.store.renaming import Renaming
 from prefcli.store.rows import (
     BaseRow,
     Encoding,
     Forgotten,
     ProfileRow,
+    Renamed,
     SpaceRow,
     StoredFeedback,
     StoredGeneration,
@@ -39,6 +42,7 @@ __all__ = [
     "Encoding",
     "Forgotten",
     "ProfileRow",
+    "Renamed",
     "Selection",
     "SpaceRow",
     "Store",
@@ -49,7 +53,9 @@ __all__ = [
 ]
 
 
-class Store(FeedbackTable, EncodingTable, ProfileTable, GenerationTable, Registry, Removal):
+class Store(
+    FeedbackTable, EncodingTable, ProfileTable, GenerationTable, Registry, Removal, Renaming
+):
     """An open home; a context manager that closes it.
 
     Every method may raise `PrefcliError` when the catalog cannot be read or written: locked for

@@ -28,7 +28,7 @@ _SAID = (
 )
 _STAGED = f"key, {_SAID}, source, line"
 _MARKS = ", ".join("?" * (_STAGED.count(",") + 1))
-_COLUMNS = f"id, {_SAID}, source, line, created, ingest"
+COLUMNS = f"id, {_SAID}, source, line, created, ingest"
 _BATCH = 1000  # rows
 _MOST_PARAMETERS = 500  # SQLite before 3.32 takes 999
 
@@ -113,9 +113,9 @@ class FeedbackTable:
         """
         condition, parameters = (selection or Selection(user=user)).condition()
         yield from map(
-            _stored,
+            stored,
             self._catalog.pages(
-                f"SELECT {_COLUMNS} FROM feedback", condition, parameters, limit, newest_first
+                f"SELECT {COLUMNS} FROM feedback", condition, parameters, limit, newest_first
             ),
         )
 
@@ -219,7 +219,8 @@ def _staged(feedback: Feedback, source: str, line: int) -> Row:
     )
 
 
-def _stored(row: Row) -> StoredFeedback:
+def stored(row: Row) -> StoredFeedback:
+    """The judgement in a row of `COLUMNS`."""
     number, user, kind, prompt, responses, value, row_id, time, *rest = row
     strength, low, high, ranks, annotator, reason, source, line, created, ingest = rest
     feedback = Feedback(

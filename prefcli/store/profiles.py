@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from prefcli.store.connection import Catalog, now
@@ -42,8 +42,14 @@ class ProfileTable:
         """
         catalog = self._catalog
         with catalog.transaction(durable=False):
-            latest = catalog.row("SELECT max(version) FROM profiles WHERE user = ?", (user,))
-            version = (latest[0] if latest and latest[0] else 0) + 1
+            # A number that the log names is not given again, even if its profile was removed.
+            latest = catalog.row(
+                "SELECT max((SELECT coalesce(max(version), 0) FROM profiles WHERE user = ?), "
+                "(SELECT coalesce(max(version), 0) FROM generations WHERE user = ?))",
+                (user, user),
+            )
+            assert latest is not None
+            version = latest[0] + 1
             cursor = catalog.execute(
                 "INSERT INTO profiles (user, version, space, pairs, thumbs, heldout_accuracy, "
                 "bytes, summary, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -124,6 +130,39 @@ class ProfileTable:
             ProfileRow(name, version, space, json.loads(summary), size, created)
             for name, version, space, summary, size, created in rows
         ]
+
+    def change_summaries(
+        self, user: str, change: Callable[[int, dict[str, Any]], dict[str, Any]]
+    ) -> None:
+        """Rewrite the reports of a user's versions, in one transaction.
+
+        Args:
+            user: Whose.
+            change: Gets a version and its report, and returns the new report; what it raises
+                undoes all.
+        """
+        catalog = self._catalog
+        with catalog.transaction(durable=False):
+            for number, version, text in catalog.rows(
+                "SELECT id, version, summary FROM profiles WHERE user = ? ORDER BY version", (user,)
+            ):
+                summary = json.loads(text)
+                changed = change(version, dict(summary))
+                if changed != summary:
+                    catalog.execute(
+                        "UPDATE profiles SET summary = ? WHERE id = ?", (to_json(changed), number)
+                    )
+
+    def remove_profiles(self, user: str, version: int | None = None) -> int:
+        """Remove one version of a user's profile, or all of them; the number of them."""
+        mine = "user = ?" if version is None else "user = ? AND version = ?"
+        parameters = [user] if version is None else [user, version]
+        with self._catalog.transaction():
+            self._catalog.execute(
+                f"DELETE FROM profile_artifacts WHERE id IN (SELECT id FROM profiles WHERE {mine})",
+                parameters,
+            )
+            return self._catalog.execute(f"DELETE FROM profiles WHERE {mine}", parameters).rowcount
 
     def count_profiles(self, space: str) -> int:
         """How many profiles, every version of every user's, are of a space, by its fingerprint."""

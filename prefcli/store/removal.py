@@ -23,6 +23,7 @@ from prefcli.errors import NotFoundError
 from prefcli.feedback.names import replace_name
 from prefcli.feedback.records import encoding_key, prompt_from_json
 from prefcli.store.connection import Catalog, now
+from prefcli.store.people import blended, people_in, quoted
 from prefcli.store.rows import Forgotten, Undone
 from prefcli.store.selection import Selection
 from prefcli.store.text import to_json
@@ -81,8 +82,9 @@ class Removal:
         """Remove everything that is about a user, and overwrite where it lay.
 
         Gone are their judgements (those that they gave for a group too), the encodings that no
-        one else's judgements share, their profiles, and what was generated with these. Where the
-        name stands in the name of a file that other people's judgements came from, it is struck.
+        one else's judgements share, their profiles, copies and blends of these under other names,
+        and what was generated with them. Where the name stands in the name of a file that other
+        people's judgements came from, it is struck.
 
         Raises:
             NotFoundError: there is nothing about them.
@@ -142,21 +144,33 @@ class Removal:
             encodings += catalog.executemany(
                 "DELETE FROM encodings WHERE space = ? AND key = ?", ((space, key) for key in keys)
             ).rowcount
-        catalog.execute(
-            "DELETE FROM profile_artifacts WHERE id IN (SELECT id FROM profiles WHERE user = ?)",
-            (user,),
-        )
-        profiles = catalog.execute("DELETE FROM profiles WHERE user = ?", (user,)).rowcount
+        profiles = self._forget_profiles(user)
         generations = 0
         for (name,) in catalog.rows(
             "SELECT DISTINCT user FROM generations WHERE instr(user, ?)", (user,)
         ):
-            if user in _profiles_in(name):
+            if user in blended(name):
                 generations += catalog.execute(
                     "DELETE FROM generations WHERE user = ?", (name,)
                 ).rowcount
         self._strike(user)
         return Forgotten(user, judgements, max(encodings, 0), profiles, generations)
+
+    def _forget_profiles(self, user: str) -> int:
+        """Remove the user's profiles and those of others that hold something of theirs."""
+        catalog = self._catalog
+        ids = [
+            number for (number,) in catalog.rows("SELECT id FROM profiles WHERE user = ?", (user,))
+        ]
+        for number, text in catalog.rows(
+            "SELECT id, summary FROM profiles WHERE user <> ? AND instr(summary, ?)",
+            (user, quoted(user)),
+        ):
+            if user in people_in(json.loads(text)):
+                ids.append(number)
+        catalog.executemany("DELETE FROM profile_artifacts WHERE id = ?", ((i,) for i in ids))
+        catalog.executemany("DELETE FROM profiles WHERE id = ?", ((i,) for i in ids))
+        return len(ids)
 
     def _keys(self, condition: str) -> Iterator[bytes]:
         """The encodings' keys of judgements that meet a condition."""
@@ -189,8 +203,3 @@ class Removal:
     def _setting(self, key: str) -> str | None:
         row = self._catalog.row("SELECT value FROM settings WHERE key = ?", (key,))
         return None if row is None else str(row[0])
-
-
-def _profiles_in(name: str) -> set[str]:
-    """The users in a profile's or a blend's name: `alice`, `alice@2`, `alice=0.7,bob=0.3`."""
-    return {name} | {part.rpartition("=")[0].partition("@")[0] or part for part in name.split(",")}

@@ -56,6 +56,17 @@ class Forgotten:
 
 
 @dataclass(frozen=True, slots=True)
+class Renamed:
+    """How many rows of a user were given the new name."""
+
+    old: str
+    new: str
+    judgements: int
+    profiles: int
+    generations: int
+
+
+@dataclass(frozen=True, slots=True)
 class Encoding:
     """Posterior of one (prompt, response) in one space.
 

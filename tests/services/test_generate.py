@@ -97,7 +97,7 @@ def test_an_older_version_can_be_asked_for(fitted: Store) -> None:
     assert generate(fitted, PROMPT, profile="alice@1", seed=0, max_new_tokens=4).version == 1
     with pytest.raises(NotFoundError, match="alice@9"):
         generate(fitted, PROMPT, profile="alice@9")
-    with pytest.raises(UsageError, match="user@version"):
+    with pytest.raises(NotFoundError, match="alice@x"):
         generate(fitted, PROMPT, profile="alice@x")
 
 
