@@ -70,7 +70,7 @@ def export_space(
     reference, portable = portable_space(store, name)
     content = portable.to_bytes()
     path = Path(f"{reference.name}{SUFFIX}" if target is None else target)
-    _write(path, content, force)
+    write_file(path, content, force)
     return {
         "space": reference.name,
         "base": reference.base,
@@ -256,8 +256,13 @@ def _derived_name(source: str) -> str:
         raise UsageError(f"{error.message}; it is the file's: give a NAME after it") from error
 
 
-def _write(path: Path, content: bytes, force: bool) -> None:
-    """Write a file whole; a pipe or a device gets the bytes as they are."""
+def write_file(path: Path, content: bytes, force: bool) -> None:
+    """Write a file whole; a pipe or a device gets the bytes as they are.
+
+    Raises:
+        UsageError: there is a file, and it is not to be replaced.
+        PrefcliError: it cannot be written.
+    """
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             path.write_bytes(content)

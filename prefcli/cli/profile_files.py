@@ -1,0 +1,87 @@
+"""`prefcli profile export|import`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from prefcli.cli import words
+from prefcli.cli.options import Json, examples
+from prefcli.cli.profile import commands
+from prefcli.cli.profile_versions import Name, NewVersion
+from prefcli.errors import UsageError
+from prefcli.output import Output
+
+
+@commands.command(
+    "export",
+    help="Write a profile into one small file, to carry it elsewhere.\n\n"
+    "The bytes go to stdout, or with -o to a file. It is a safetensors file: its metadata says "
+    "whose it is, what it was learned from and which space it needs, and holds a checksum.",
+    short_help="Write a profile into one small file.",
+    epilog=examples(
+        "prefcli profile export alice > alice.pref",
+        "prefcli profile export alice | ssh host prefcli profile import -",
+    ),
+)
+def export(
+    name: Name,
+    target: Annotated[
+        str,
+        typer.Option("--output", "-o", metavar="FILE", help="The file to write; - is stdout."),
+    ] = "-",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+    as_json: Json = False,
+) -> None:
+    if target == "":
+        raise UsageError("-o is empty: name a file, or - for stdout")
+    if target == "-" and as_json:
+        raise UsageError("stdout cannot take both the profile and --json: name a file with -o")
+
+    from prefcli.services.profile_files import export_profile, write_profile
+    from prefcli.store import Store
+
+    with Output() as output, Store.open() as store:
+        if target == "-":
+            if output.interactive:
+                raise UsageError("a terminal cannot show a profile: send it to a file, or use -o")
+            output.binary(export_profile(store, name)[0])
+            return
+        written = write_profile(store, name, target, force)
+        if as_json:
+            output.json(written)
+        else:
+            output.text(f"{written['file']}: {written['profile']}, {words.size(written['bytes'])}")
+
+
+@commands.command(
+    "import",
+    help="Add a profile from a file that `profile export` wrote.\n\n"
+    "Its space must be here: a profile means nothing in another. A file that was changed on its "
+    "way is refused.",
+    short_help="Add a profile from a file.",
+    epilog=examples(
+        "prefcli profile import alice.pref", "prefcli profile import alice.pref --as anna"
+    ),
+)
+def import_(
+    source: Annotated[str, typer.Argument(metavar="FILE", help="The file; - is stdin.")],
+    name: Annotated[
+        str | None,
+        typer.Option("--as", metavar="NAME", help="Whose it becomes, if not whom it names."),
+    ] = None,
+    new_version: NewVersion = False,
+    as_json: Json = False,
+) -> None:
+    from prefcli.services.profile_files import import_profile
+    from prefcli.store import Store
+
+    with Output() as output, Store.open() as store:
+        made = import_profile(store, source, name, new_version)
+        if as_json:
+            output.json(made)
+        elif made["imported"]:
+            output.text(f"{made['profile']}: imported")
+        if not made["imported"]:
+            output.note(f"{made['profile']} is this very profile already: nothing was added")
