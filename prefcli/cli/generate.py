@@ -33,6 +33,7 @@ commands = command_group()
     epilog=examples(
         "prefcli generate --profile alice 'How do I cook rice?'",
         "echo 'How do I cook rice?' | prefcli generate --profile alice",
+        "prefcli generate --profile alice=0.7,bob=0.3 'How do I cook rice?'",
         "prefcli generate --batch prompts.jsonl > answers.jsonl",
     ),
 )
@@ -47,7 +48,8 @@ def generate(
             "--profile",
             "-p",
             metavar="USER[@VERSION]",
-            help="Whose taste to follow; without it the plain base answers.",
+            help="Whose taste to follow, or a blend as alice=0.7,bob=0.3; without it the plain "
+            "base answers.",
             autocompletion=completion.profiles,
         ),
     ] = None,

@@ -1,4 +1,4 @@
-"""`prefcli profile history|diff|rollback|copy|rename|tag|note|rm`."""
+"""`prefcli profile history|diff|rollback|copy|blend|rename|tag|note|rm`."""
 
 from __future__ import annotations
 
@@ -135,6 +135,31 @@ def copy(
 
     with Output() as output, Store.open() as store:
         print_made(output, service(store, name, new, new_version), as_json)
+
+
+@commands.command(
+    help="Keep a blend of several profiles as a profile of its own.\n\n"
+    "Each taste counts by its share, however much its user has said: rewards are brought to one "
+    "size and added, and answers come from the best point of the sum within the space's reach. "
+    "Only ratios count, so alice=7,bob=3 is the same. The blend keeps the versions of now; "
+    "`generate --profile alice=0.7,bob=0.3` follows the latest.",
+    short_help="Keep a blend of several profiles.",
+    epilog=examples("prefcli profile blend alice=0.7,bob=0.3 --as family"),
+)
+def blend(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="SHARES", help="USER[@VERSION]=SHARE, two or more, with commas."),
+    ],
+    user: Annotated[str, typer.Option("--as", metavar="NAME", help="What to call it.")],
+    new_version: NewVersion = False,
+    as_json: Json = False,
+) -> None:
+    from prefcli.services.blends import keep_blend
+    from prefcli.store import Store
+
+    with Output() as output, Store.open() as store:
+        print_made(output, keep_blend(store, name, user, new_version), as_json)
 
 
 @commands.command(

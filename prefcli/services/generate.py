@@ -18,7 +18,7 @@ from prefcli import tiny
 from prefcli.errors import DataError, UsageError
 from prefcli.feedback.records import Prompt, text_prompt
 from prefcli.services.bases import BaseReference, open_base, resolve_base
-from prefcli.services.profiles import open_profile, stored_profile
+from prefcli.services.blends import find_taste
 from prefcli.services.spaces import open_space, space_of
 from prefcli.store import Store
 
@@ -104,7 +104,8 @@ def generate(
     Args:
         store: The open home.
         prompt: Text; not empty.
-        profile: `user` or `user@version`; None for the plain base.
+        profile: `user`, `user@version`, or a blend as `alice=0.7,bob=0.3`; None for the plain
+            base.
         base: Name of a base; default the profile's own, else the one in use.
         strength, max_new_tokens, temperature, top_p: See `Settings`.
         seed: Everything random; None draws one, which the result names.
@@ -139,10 +140,13 @@ def generate(
 
 @dataclass(frozen=True)
 class Chosen:
-    """A stored profile and the z to generate with; None where nothing was learned."""
+    """A profile or a blend (which has no version), and the z to generate with.
+
+    z is None where nothing was learned.
+    """
 
     user: str
-    version: int
+    version: int | None
     z: npt.NDArray[np.float64] | None
     space: str
 
@@ -173,9 +177,9 @@ class Generator:
         self._base: Base | None = None
         self._spaces: dict[str, Space] = {}
         self._profiles: dict[str, Chosen] = {}
-        self._prefixes: dict[tuple[str, int], Tensor] = {}
+        self._prefixes: dict[tuple[str, int | None], Tensor] = {}
         if base is None and profile is not None:
-            base = space_of(store, stored_profile(store, profile).space).base
+            base = space_of(store, find_taste(store, profile).space).base
         self.reference: BaseReference = resolve_base(store, base)
 
     def profile(self, name: str | None) -> Chosen | None:
@@ -189,14 +193,14 @@ class Generator:
         if name is None:
             return None
         if name not in self._profiles:
-            stored = stored_profile(self.store, name)
-            space = space_of(self.store, stored.space)
+            taste = find_taste(self.store, name)
+            space = space_of(self.store, taste.space)
             if space.base != self.reference.name:
                 raise UsageError(
                     f"profile {name} belongs to base {space.base}, this run uses "
                     f"{self.reference.name}: fit the user in a space of that base"
                 )
-            learned = open_profile(stored)
+            learned = taste.open()
             size = space.description["latent_size"]
             if len(learned.reward.weight) != size:
                 raise DataError(
@@ -204,7 +208,7 @@ class Generator:
                     f"{space.name} has {size}: fit the user again"
                 )
             z = learned.latent(self.settings.strength)
-            self._profiles[name] = Chosen(stored.user, stored.version, z, stored.space)
+            self._profiles[name] = Chosen(taste.name, taste.version, z, taste.space)
         return self._profiles[name]
 
     def base(self) -> Base:
