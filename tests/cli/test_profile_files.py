@@ -99,3 +99,19 @@ def test_what_cannot_be_carried_is_one_line(
     result = run("profile", *words, stdin=stdin)
     assert (result.exit_code, result.stdout) == (code, "")
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--to", "peft"),
+        ("--to", "gguf"),
+        ("--strength", "0.5"),
+    ],
+)
+def test_export_words_that_do_not_fit_together_are_refused(
+    run: Run, exported: bytes, words: tuple[str, ...]
+) -> None:
+    result = run("profile", "export", "alice", *words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.count("\n") == 1
