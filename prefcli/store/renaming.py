@@ -50,6 +50,8 @@ class Renaming:
                     f"{new!r} is somebody already, and two people would become one: choose another "
                     "name, or remove what there is with `prefcli forget`"
                 )
+            # What a user's prior was learned without goes by names.
+            catalog.execute("DELETE FROM populations")
             judgements = self._rename_judgements(old, new)
             profiles = self._rename_profiles(old, new, artifact)
             generations = 0

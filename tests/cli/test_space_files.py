@@ -172,7 +172,9 @@ def test_a_refit_prints_what_fit_all_prints(run: Run, monkeypatch: pytest.Monkey
     lines = run(*words, "--jsonl").stdout.splitlines()
     assert [json.loads(line)["user"] for line in lines] == ["alice", "bob"]
     table = run(*words, "--no-use")
-    assert len(table.stdout.splitlines()) == 3
+    *rows, learned = table.stdout.splitlines()
+    assert len(rows) == 3
+    assert learned == "something learned: alice, bob"
     assert table.stderr == ""
     one = run("refit", "--space", "new", "--user", "alice", "--json")
     assert json.loads(one.stdout).keys() == report("alice").as_dict().keys()
