@@ -9,8 +9,8 @@
                     them together weigh K - 1, as K - 1 picks would
     rating          of m answers to one prompt on one scale: their pairs, weighted as in a ranking.
                     Where both ends of the scale are known, each is also a thumb of weight 1 / m,
-                    up by as much of the scale as it lies above the user's mean. Together they
-                    weigh m, one for each rating.
+                    up by twice as much of the scale as it lies above the user's mean: half a scale
+                    above is as sure as can be. Together they weigh m, one for each rating.
 
 Of more than 64 answers to one prompt each is compared with 32 others instead of all, spread over
 the list, and the weights still sum to one less than the answers.
@@ -37,6 +37,7 @@ from prefcli.solvers.rows import Rows
 from prefcli.store import Encoding
 
 TIE, WEAKEST = 0.5, 0.6  # targets of a tie and of the weakest preference
+STEEPNESS = 2.0  # of a rating as a thumb
 MOST_COMPARED = 64  # answers to one prompt of which every two are compared
 
 FloatArray = npt.NDArray[np.float64]
@@ -174,7 +175,7 @@ def _rated(made: _Rows, ratings: Sequence[tuple[Feedback, float]]) -> int:
             scores = [(row.value - low) / (high - low) for row, _ in rows]
             mean = (sum(scores) + 0.5) / (len(scores) + 1)
             for (row, weight), score in zip(rows, scores, strict=True):
-                label = min(max(0.5 + score - mean, 0.0), 1.0)
+                label = min(max(0.5 + STEEPNESS * (score - mean), 0.0), 1.0)
                 share = weight / len(prompts[row.prompt])
                 made.thumb(row.prompt, row.responses[0], label, share)
     return unused

@@ -151,6 +151,8 @@ def test_a_rating_above_the_users_mean_is_a_soft_thumb_up() -> None:
 
 def test_a_users_only_rating_says_something() -> None:
     (label,) = made(say("rating", "1", value=5, low=1, high=5)).rows.label
+    assert label == pytest.approx(1.0)
+    (label,) = made(say("rating", "1", value=4, low=1, high=5)).rows.label
     assert label == pytest.approx(0.75)
 
 
