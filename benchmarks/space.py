@@ -111,7 +111,9 @@ def measure(
     groups, unseen = draw_answers(base, questions, sampling, config.seed, work, progress=progress)
     seconds["sample"] = time.perf_counter() - started
     started = time.perf_counter()
-    trained = learn(base, groups, config, progress=progress)
+    unfinished = work / (_name(variation) or "usual")
+    unfinished.mkdir(exist_ok=True)
+    trained = learn(base, groups, config, unfinished, progress=progress)
     seconds["train"] = time.perf_counter() - started
     started = time.perf_counter()
     space = finish(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 
 DISTANCE = 1.75  # standard deviations to either side
+PAIRS = 24  # texts at either end of a direction
 MOST_FEATURES, MOST_WORDS = 3, 4
 # A difference counts if it is at least this many standard deviations of the base's own answers,
 # and at least so many standard errors, of which the 17 features of nothing reach 3 in one
@@ -48,7 +49,7 @@ def describe_directions(
     groups: Sequence[Group],
     *,
     seed: int = 0,
-    pairs: int = 24,
+    pairs: int = PAIRS,
     distance: float = DISTANCE,
     asked: Mapping[tuple[int, ...], str] | None = None,
     progress: Progress | None = None,

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from prefcli.latent.describe import describe_directions
+from prefcli.latent.describe import PAIRS, describe_directions
 from prefcli.latent.geometry import correlation, encode_groups
 from prefcli.latent.intervals import correlation_intervals, ratio_interval
 from prefcli.latent.likelihood import marginal_nll, nll
@@ -41,10 +41,14 @@ FLUENCY_TOLERANCE = 1.05
 EXTENT_TOLERANCE = 1.2
 MINIMUM_REACH = 1.0
 ROUND_TRIPS, CURVE_POINTS = 512, 128
-GENERATED = 2 * ROUND_TRIPS + CURVE_POINTS * len(RADII)  # answers that a report generates
 # A direction is active if answers differ in it by more than the encoder's own uncertainty.
 ACTIVE = 0.5
 AMONG = 8  # answers to one prompt that are to be told apart
+
+
+def generated(directions: int) -> int:
+    """How many answers a report on so many directions generates."""
+    return 2 * ROUND_TRIPS + CURVE_POINTS * len(RADII) + 2 * PAIRS * directions
 
 
 def measure(
@@ -58,7 +62,7 @@ def measure(
     draws: int = ROUND_TRIPS,
     fluency_draws: int = CURVE_POINTS,
     marginal_answers: int = 192,
-    pairs: int = 24,
+    pairs: int = PAIRS,
     asked: Mapping[tuple[int, ...], str] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:

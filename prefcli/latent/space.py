@@ -113,6 +113,7 @@ class Space:
         self.adapter = adapter.eval().requires_grad_(False)
         self.prior = prior
         self.lora = lora
+        self._fingerprint: str | None = None
 
     @property
     def size(self) -> int:
@@ -120,9 +121,14 @@ class Space:
         return self.config.latent_size
 
     def fingerprint(self) -> str:
-        """16 hex digits over every weight; profiles and encodings carry it."""
-        tensors = {name: tensor.numpy() for name, tensor in self._tensors().items()}
-        return fingerprint_of(self.config.base_fingerprint, tensors)
+        """16 hex digits over every weight; profiles and encodings carry it.
+
+        Found once: the weights of a space do not change any more.
+        """
+        if self._fingerprint is None:
+            tensors = {name: tensor.numpy() for name, tensor in self._tensors().items()}
+            self._fingerprint = fingerprint_of(self.config.base_fingerprint, tensors)
+        return self._fingerprint
 
     def attach(self, base: Base) -> None:
         """Make ready to work with a base: on its device, and with the LoRA added to it.

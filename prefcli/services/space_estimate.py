@@ -61,12 +61,14 @@ def estimate_space(
     )
     read = 1 + config.weights.negatives  # under its own z, and under each other one
     from prefcli.latent.geometry import ROUND_TRIPS
-    from prefcli.latent.report import GENERATED
+    from prefcli.latent.report import generated
 
+    # At most: which directions will prove active is not known yet.
+    report_answers = ROUND_TRIPS + generated(config.latent_size)
     seconds = {
         "sampling": batches * batch_seconds,
         "training": config.steps * step_seconds,
-        "report": math.ceil((ROUND_TRIPS + GENERATED) / rows) * batch_seconds,
+        "report": math.ceil(report_answers / rows) * batch_seconds,
     }
     return {
         "base": reference.name,

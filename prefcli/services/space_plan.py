@@ -36,6 +36,7 @@ MOST = {
     "tokens_per_pass": 2**31,
     "seed": 2**63 - 1,
 }
+MOST_REAL = {"temperature": 100.0, "top_p": 1.0, "learning_rate": 1.0, "encoder_pace": 10.0}
 LEAST = {"samples": 2, "lora_rank": 0, "seed": 0}
 
 
@@ -48,6 +49,7 @@ class Asked(TypedDict, total=False):
     max_new_tokens: int
     steps: int
     learning_rate: float
+    encoder_pace: float
     prompts_per_step: int
     latent_size: int
     trunk_layers: int
@@ -69,6 +71,7 @@ class SpaceSettings:
         max_new_tokens: Longest answer in tokens.
         steps: Optimiser steps.
         learning_rate: AdamW's peak.
+        encoder_pace: The encoder's learning rate as a share of that of the rest.
         prompts_per_step: Prompts of a step, with up to 8 answers each.
         latent_size: Directions to start with.
         trunk_layers: Layers of the base that the encoder reads; None for a sixth of them.
@@ -89,6 +92,7 @@ class SpaceSettings:
     max_new_tokens: int = 128
     steps: int = 500
     learning_rate: float = 2e-3
+    encoder_pace: float = 0.25
     prompts_per_step: int = 4
     latent_size: int = 16
     trunk_layers: int | None = None
@@ -104,7 +108,7 @@ class SpaceSettings:
             value = getattr(self, name)
             if value is not None:
                 check_range(name, value, LEAST.get(name, 1), most)
-        for name, limit in (("temperature", 100.0), ("top_p", 1.0), ("learning_rate", 1.0)):
+        for name, limit in MOST_REAL.items():
             value = getattr(self, name)
             if not (math.isfinite(value) and 0 < value <= limit):
                 raise UsageError(f"{option(name)} {value}: expected more than 0, at most {limit:g}")

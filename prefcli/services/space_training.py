@@ -51,6 +51,7 @@ def train_space(
     progress: Progress | None = None,
     workers: Workers | None = None,
     shard_base: bool = False,
+    plot: str | None = None,
     **asked: Unpack[Asked],
 ) -> dict[str, Any] | None:
     """Stage 1: learn a space for a base, save it, and use it from now on if none was chosen.
@@ -73,17 +74,19 @@ def train_space(
             default this one alone.
         shard_base: Share out the base's layers among the processes, for a base that does not fit
             on one device.
+        plot: Draw the space to this file when it is there, PNG or SVG.
         asked: See `SpaceSettings`.
 
     Returns:
         What `show_space` tells of it; None for every process but the first.
 
     Raises:
-        UsageError: the name is taken or cannot name a directory, a number is out of its range, or
-            a training of that name is unfinished and neither to be resumed nor thrown away.
+        UsageError: the name is taken or cannot name a directory, a number is out of its range,
+            a training of that name is unfinished and neither to be resumed nor thrown away, or no
+            drawing can be made of `plot`.
         NotFoundError: no such base or file, or nothing to resume.
         DataError: too few prompts, or training failed.
-        PrefcliError: the home cannot be written to.
+        PrefcliError: the home, or the drawing, cannot be written to.
     """
     from prefcli.latent.workers import Workers
 
@@ -95,6 +98,10 @@ def train_space(
 
         def begin() -> _Job:
             assert store is not None, "the first process needs the home"
+            if plot is not None:
+                from prefcli.plots import check_plot
+
+                check_plot(plot)
             job = _begin(store, stack, name, base, prompts, resume, restart, told, asked)
             if job.plan is not None:
                 in_a_step = min(job.plan.settings.prompts_per_step, len(job.plan.prompts))
@@ -112,7 +119,7 @@ def train_space(
         return None
     if store.setting("space") is None and store.setting("base") == job.base.name:
         store.set_settings(space=job.name)
-    return show_space(store, job.name)
+    return show_space(store, job.name, plot=plot)
 
 
 def find_base(
@@ -173,6 +180,7 @@ def stage_one_settings(settings: SpaceSettings, model: Base) -> PretrainConfig:
         steps=settings.steps,
         prompts_per_step=settings.prompts_per_step,
         learning_rate=settings.learning_rate,
+        encoder_pace=settings.encoder_pace,
         tokens_per_pass=settings.tokens_per_pass,
         checkpointing=settings.checkpointing,
         autocast=bfloat16_pays(model.device),

@@ -58,7 +58,7 @@ def test_a_base_s_code_is_not_trusted_unless_asked(run: Run, calls: list[dict[st
     assert calls[0]["trust_remote_code"] is False
 
 
-NOTHING = {"base": None, "prompts": None, "resume": False, "restart": False}
+NOTHING = {"base": None, "prompts": None, "plot": None, "resume": False, "restart": False}
 
 
 @pytest.mark.parametrize(
@@ -78,11 +78,21 @@ def test_a_space_is_trained_with_every_word(run: Run, calls: list[dict[str, Any]
         *("space", "train", "everyday", "--base", "mine", "--prompts", "-", "--samples", "4"),
         *("--steps", "9", "--latent-size", "8", "--trunk-layers", "2", "--seed", "5"),
         *("--max-new-tokens", "32", "--temperature", "0.9", "--top-p", "0.95"),
-        *("--learning-rate", "0.001", "--prompts-per-step", "6", "--adapter", "soft"),
+        *(
+            "--learning-rate",
+            "0.001",
+            "--encoder-pace",
+            "0.05",
+            "--prompts-per-step",
+            "6",
+            "--adapter",
+            "soft",
+        ),
         *("--prefix-length", "8", "--lora-rank", "2", "--gradient-checkpointing"),
-        *("--tokens-per-pass", "512", "--restart"),
+        *("--tokens-per-pass", "512", "--restart", "--plot", "a.svg"),
     )
     assert result.stdout == "space  everyday\n"
+    assert result.stderr == "prefcli: drawn in a.svg\n"
     settings = {
         "samples": 4,
         "steps": 9,
@@ -93,6 +103,7 @@ def test_a_space_is_trained_with_every_word(run: Run, calls: list[dict[str, Any]
         "temperature": 0.9,
         "top_p": 0.95,
         "learning_rate": 0.001,
+        "encoder_pace": 0.05,
         "prompts_per_step": 6,
         "adapter": "soft",
         "prefix_length": 8,
@@ -101,8 +112,8 @@ def test_a_space_is_trained_with_every_word(run: Run, calls: list[dict[str, Any]
         "tokens_per_pass": 512,
     }
     assert settings.keys() == Asked.__annotations__.keys()
-    place = {"name": "everyday", "base": "mine", "prompts": "-", "resume": False, "restart": True}
-    assert calls == [{**place, **settings}]
+    place = {"name": "everyday", "base": "mine", "prompts": "-", "plot": "a.svg"}
+    assert calls == [{**place, "resume": False, "restart": True, **settings}]
 
 
 @pytest.mark.parametrize(
