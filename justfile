@@ -20,6 +20,10 @@ test *words:
 test-slow *words:
     {{bin}}/pytest -m slow {{words}}
 
+# Fuzz what ingest reads, guided by coverage (needs `pip install atheris`)
+fuzz seconds="600":
+    {{bin}}/python tests/fuzz/readers.py --seconds {{seconds}}
+
 # Check style and formatting
 lint:
     {{bin}}/ruff check

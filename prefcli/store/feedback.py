@@ -30,6 +30,7 @@ _STAGED = f"key, {_SAID}, source, line"
 _MARKS = ", ".join("?" * (_STAGED.count(",") + 1))
 COLUMNS = f"id, {_SAID}, source, line, created, ingest"
 _BATCH = 1000  # rows
+_CACHE = 64 * 1024  # KB
 _MOST_PARAMETERS = 500  # SQLite before 3.32 takes 999
 
 
@@ -69,7 +70,7 @@ class FeedbackTable:
                     )
                 staged += len(batch)
             noted = to_json(dict(details())) if details else "{}"
-            with catalog.transaction():
+            with catalog.cache(_CACHE), catalog.transaction():
                 inserted = self._admit(staged, noted)
         return inserted, staged - inserted
 

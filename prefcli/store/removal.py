@@ -107,18 +107,13 @@ class Removal:
 
     @contextmanager
     def _taking_away(self, overwrite: bool = False) -> Iterator[None]:
-        """Settings of the connection for a large removal, and what it needs put away at the end.
-
-        Keys are random, so a removed row touches a page of its own in their index: with SQLite's
-        usual cache of 2 MB each page would be written and read again many times.
-        """
+        """Settings of the connection for a large removal, and what it needs put away at the end."""
         catalog = self._catalog
-        catalog.rows(f"PRAGMA cache_size = -{_CACHE}")
         catalog.rows(f"PRAGMA secure_delete = {'ON' if overwrite else 'OFF'}")
         try:
-            yield
+            with catalog.cache(_CACHE):
+                yield
         finally:
-            catalog.rows("PRAGMA cache_size = -2000")
             catalog.rows("PRAGMA secure_delete = OFF")
             for table in ("forgotten_rows", "forgotten_prompts"):
                 catalog.execute(f"DROP TABLE IF EXISTS temp.{table}")
