@@ -8,6 +8,7 @@ import typer
 
 from prefcli import __version__
 from prefcli.cli import (
+    ask,
     base,
     demo,
     feedback,
@@ -65,6 +66,7 @@ app.add_typer(ingest.commands)
 app.add_typer(removal.commands)
 app.add_typer(fit.commands)
 app.add_typer(refit.commands)
+app.add_typer(ask.commands)
 app.add_typer(generate.commands)
 app.add_typer(profile.commands, name="profile")
 app.add_typer(feedback.commands, name="feedback")

@@ -29,6 +29,7 @@ from prefcli.feedback.formats import (
     own,
     pandalm,
     prism,
+    questions,
     ranked_lists,
     summarize_from_feedback,
     trl,
@@ -41,6 +42,7 @@ __all__ = ["FORMATS", "Format", "by_name", "detect"]
 # What a tool exports may have the fields of a training set beside its own: tools come first.
 FORMATS: tuple[Format, ...] = (
     own.FORMAT,
+    questions.FORMAT,
     argilla.RECORDS,
     argilla.COLUMNS,
     label_studio.JSON,
