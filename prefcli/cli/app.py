@@ -17,6 +17,7 @@ from prefcli.cli import (
     ingest,
     path,
     profile,
+    profile_edit,  # noqa: F401 (adds its command to those of `profile`)
     profile_files,  # noqa: F401 (adds its commands to those of `profile`)
     profile_versions,  # noqa: F401 (adds its commands to those of `profile`)
     refit,

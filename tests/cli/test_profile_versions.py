@@ -100,3 +100,17 @@ def test_what_cannot_be_done_is_one_line(run: Run, profiles: None, words: str, c
     assert (result.exit_code, result.stdout) == (code, "")
     assert result.stderr.startswith("prefcli: error: ")
     assert result.stderr.count("\n") == 1
+
+
+def test_edit_and_blend_say_what_they_made(run: Run, profiles: None, tmp_path: Path) -> None:
+    path = tmp_path / "short.txt"
+    path.write_text("Rinse it.\n")
+    result = run("profile", "edit", "alice", "--toward", path, "--prompt", "How do I cook rice?")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("alice@3: edit of alice@2, along ")
+    result = run("profile", "blend", "alice=0.7,bob=0.3", "--as", "family")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "family@1: blend of alice@3=0.7, bob@1=0.3\n",
+    )
+    assert run("profile", "edit", "alice").exit_code == 2
