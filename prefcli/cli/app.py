@@ -15,6 +15,7 @@ from prefcli.cli import (
     fit,
     generate,
     ingest,
+    log,
     path,
     profile,
     profile_edit,  # noqa: F401 (adds its command to those of `profile`)
@@ -69,6 +70,8 @@ app.add_typer(fit.commands)
 app.add_typer(refit.commands)
 app.add_typer(ask.commands)
 app.add_typer(generate.commands)
+app.add_typer(log.rating)
+app.add_typer(log.commands, name="log")
 app.add_typer(profile.commands, name="profile")
 app.add_typer(feedback.commands, name="feedback")
 app.add_typer(base.commands, name="base")

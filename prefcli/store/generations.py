@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from prefcli.errors import UsageError
 from prefcli.feedback.records import Prompt, prompt_from_json, prompt_to_json
-from prefcli.store.connection import Catalog, now
+from prefcli.store.connection import Catalog, Row, now
 from prefcli.store.rows import StoredGeneration
 from prefcli.store.text import storable, storable_json, to_json
 
@@ -84,15 +84,32 @@ class GenerationTable:
         for row in self._catalog.pages(
             f"SELECT {_COLUMNS} FROM generations", conditions, parameters, limit, newest_first=True
         ):
-            number, created, name, version, base, prompt, response, seed, settings = row
-            yield StoredGeneration(
-                number,
-                created,
-                name,
-                version,
-                base,
-                prompt_from_json(prompt),
-                json.loads(response),
-                seed,
-                json.loads(settings),
-            )
+            yield _stored(row)
+
+    def generation(self, number: int) -> StoredGeneration | None:
+        """One entry of the log, or None."""
+        row = self._catalog.row(f"SELECT {_COLUMNS} FROM generations WHERE id = ?", (number,))
+        return None if row is None else _stored(row)
+
+    def remove_generations(self, numbers: Sequence[int]) -> int:
+        """Remove entries of the log, in one transaction; the number of them."""
+        with self._catalog.transaction():
+            removed = self._catalog.executemany(
+                "DELETE FROM generations WHERE id = ?", ((number,) for number in numbers)
+            ).rowcount
+        return max(removed, 0)
+
+
+def _stored(row: Row) -> StoredGeneration:
+    number, created, name, version, base, prompt, response, seed, settings = row
+    return StoredGeneration(
+        number,
+        created,
+        name,
+        version,
+        base,
+        prompt_from_json(prompt),
+        json.loads(response),
+        seed,
+        json.loads(settings),
+    )
