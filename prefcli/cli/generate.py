@@ -19,6 +19,7 @@ from prefcli.errors import DataError, NotFoundError, UsageError
 from prefcli.output import Output
 
 if TYPE_CHECKING:
+    from prefcli.services.generate import Generation
     from prefcli.store import Store
 
 commands = command_group()
@@ -28,13 +29,17 @@ commands = command_group()
     help="Answer a prompt the way someone likes it.\n\n"
     "PROMPT is the argument or, without one, everything on stdin. With --batch each line of "
     'FILE is a JSON object with a "prompt" and, where it differs, a "profile"; it comes back '
-    "as one line with the response added, or with an error, and then the exit code is 65.",
+    "as one line with the response added, or with an error, and then the exit code is 65. With "
+    "--resume the lines go to a file and not to stdout; after an interruption the same words go "
+    "on where it ended.",
     short_help="Answer a prompt the way someone likes it.",
     epilog=examples(
         "prefcli generate --profile alice 'How do I cook rice?'",
         "echo 'How do I cook rice?' | prefcli generate --profile alice",
         "prefcli generate --profile alice=0.7,bob=0.3 'How do I cook rice?'",
+        "prefcli generate --count 3 --system 'Use two sentences.' 'What is tea?'",
         "prefcli generate --batch prompts.jsonl > answers.jsonl",
+        "prefcli generate --batch prompts.jsonl --resume answers.jsonl",
     ),
 )
 def generate(
@@ -90,6 +95,23 @@ def generate(
     batch_size: Annotated[
         int, typer.Option(min=1, metavar="N", help="With --batch: prompts to answer at once.")
     ] = 32,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="With --batch: add the answers to FILE, after those it has already.",
+        ),
+    ] = None,
+    system: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="A system message; a record's own goes before it."),
+    ] = None,
+    count: Annotated[
+        int,
+        typer.Option(
+            "--count", "-n", min=1, metavar="N", help="So many answers, seeds counting up."
+        ),
+    ] = 1,
     log: Annotated[
         bool, typer.Option("--log/--no-log", help="Keep prompt and answer in the catalog.")
     ] = False,
@@ -99,6 +121,10 @@ def generate(
         raise UsageError("give either a PROMPT or --batch FILE, not both")
     if batch is not None and as_json:
         raise UsageError("--batch prints JSON lines as it is: leave --json out")
+    if batch is not None and count != 1:
+        raise UsageError("--count is for one prompt: give a --batch its lines several times")
+    if resume is not None and batch is None:
+        raise UsageError("--resume goes on with a --batch FILE: give both")
     text = _read_prompt(prompt) if batch is None else ""
 
     from prefcli.store import Store
@@ -111,12 +137,15 @@ def generate(
         "max_new_tokens": max_new_tokens,
         "temperature": temperature,
         "top_p": top_p,
+        "system": system,
         "log": log,
     }
     with Output() as output, Store.open() as store:
         sampling["progress"] = output.progress
         if batch is not None:
-            _answer_lines(output, store, batch, batch_size, sampling)
+            _answer_lines(output, store, batch, batch_size, resume, sampling)
+        elif count > 1:
+            _answer_several(output, store, text, count, as_json, sampling)
         elif as_json:
             _answer_as_json(output, store, text, sampling)
         else:
@@ -150,16 +179,47 @@ def _answer_as_json(output: Output, store: Store, prompt: str, sampling: dict[st
         output.warning(warning)
 
 
+def _answer_several(
+    output: Output, store: Store, prompt: str, count: int, as_json: bool, sampling: dict[str, Any]
+) -> None:
+    from prefcli.services.generate import generate_many
+
+    answers: list[Generation] = []
+    for answer in generate_many(store, prompt, count, **sampling):
+        if not as_json:
+            output.text(f"---\n{answer.response}" if answers else answer.response)
+        answers.append(answer)
+    if as_json:
+        output.json({"answers": [dataclasses.asdict(answer) for answer in answers]})
+    for warning in dict.fromkeys(told for answer in answers for told in answer.warnings):
+        output.warning(warning)
+
+
 def _answer_lines(
-    output: Output, store: Store, source: str, batch_size: int, sampling: dict[str, Any]
+    output: Output,
+    store: Store,
+    source: str,
+    batch_size: int,
+    resume: str | None,
+    sampling: dict[str, Any],
 ) -> None:
     from prefcli.services.batch import generate_batch
+    from prefcli.services.resume import append, check_done
 
     bad = 0
     warned: Counter[str] = Counter()
     with _open_lines(source) as lines:
-        for record in generate_batch(store, lines, batch_size=batch_size, **sampling):
-            output.jsonl(record)
+        if resume is not None:
+            path = Path(resume)
+            done = check_done(path, lines)
+            bad = done.bad
+            if done.records:
+                output.note(f"{resume}: {words.count(done.records, 'answer')} there already")
+            sampling = sampling | {"skipped": done.records}
+        records = generate_batch(store, lines, batch_size=batch_size, **sampling)
+        for record in records if resume is None else append(path, done, records):
+            if resume is None:
+                output.jsonl(record)
             if "error" in record:  # its other fields are whatever came in
                 bad += 1
             else:

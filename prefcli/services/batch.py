@@ -16,8 +16,10 @@ from prefcli.services.generate import (
     Generator,
     Job,
     Settings,
+    check_system,
     check_text,
     pick_seed,
+    under_system,
 )
 from prefcli.store import Store
 
@@ -39,7 +41,9 @@ def generate_batch(
     temperature: float = TEMPERATURE,
     top_p: float = TOP_P,
     log: bool = False,
+    system: str | None = None,
     batch_size: int = 32,
+    skipped: int = 0,
     progress: Progress | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Answer JSONL records in order, a batch at a time.
@@ -51,6 +55,8 @@ def generate_batch(
     Args:
         lines: JSONL; blank lines are passed over.
         batch_size: Records answered at once.
+        system: A system message for every record that has none of its own.
+        skipped: Records that came before `lines` and are done: seeds count them.
         seed: For the first record, one more for each that follows; a record may have its own.
             None draws one for each.
         Others as in `generate`.
@@ -62,6 +68,7 @@ def generate_batch(
     if batch_size < 1:
         raise UsageError(f"--batch-size {batch_size}: expected 1 or more")
     generator = Generator(store, settings, base, profile, progress)
+    check_system(system)
     generator.profile(profile)  # a wrong default is the caller's error, not every record's
     pending: list[tuple[int, dict[str, Any], Job | None]] = []
     done = 0
@@ -69,8 +76,8 @@ def generate_batch(
         if not line.strip():
             continue
         # One stream for all would open every answer with the same words.
-        own = None if seed is None else (seed + done + len(pending)) % 2**63
-        pending.append((number, *_job(generator, line, number, profile, own)))
+        own = None if seed is None else (seed + skipped + done + len(pending)) % 2**63
+        pending.append((number, *_job(generator, line, number, profile, own, system)))
         if len(pending) == batch_size:
             yield from _answered(generator, pending, log)
             done += len(pending)
@@ -127,7 +134,12 @@ def _failed(record: Mapping[str, Any], number: int, error: PrefcliError) -> dict
 
 
 def _job(
-    generator: Generator, line: str, number: int, profile: str | None, seed: int | None
+    generator: Generator,
+    line: str,
+    number: int,
+    profile: str | None,
+    seed: int | None,
+    system: str | None,
 ) -> tuple[dict[str, Any], Job | None]:
     """The record as it came and what to do about it; a bad record carries its `error`."""
     try:
@@ -143,7 +155,7 @@ def _job(
             not isinstance(own_seed, int) or isinstance(own_seed, bool) or not 0 <= own_seed < 2**63
         ):
             raise DataError("field 'seed': expected a whole number from 0 to 2**63 - 1")
-        prompt = fields.question(record, "prompt")
+        prompt = under_system(fields.question(record, "prompt"), system)
         check_text(prompt)
         job = Job(prompt, generator.profile(given), pick_seed(own_seed))
     except PrefcliError as error:

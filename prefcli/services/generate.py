@@ -7,7 +7,7 @@ random stream, so that a row's answer does not depend on its neighbours.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from prefcli import tiny
 from prefcli.errors import DataError, UsageError
-from prefcli.feedback.records import Prompt, text_prompt
+from prefcli.feedback.records import Message, Prompt, text_prompt
 from prefcli.services.bases import BaseReference, open_base, resolve_base
 from prefcli.services.blends import find_taste
 from prefcli.services.spaces import open_space, space_of
@@ -33,6 +33,7 @@ MAX_NEW_TOKENS = 256
 TEMPERATURE, TOP_P = 0.8, 0.95  # untempered, small models stumble over their own rare tokens
 STRONGEST = 10.0  # times the space's reach; far beyond what the base was trained to read
 HOTTEST = 100.0  # every token is as likely as any other long before
+AT_ONCE = 32  # answers to one prompt in one batch
 STRANGE_PROMPT = (
     "the built-in base never met such a prompt and the answer is probably nonsense: it knows 249 "
     "everyday topics, asked about as in `How do I cook rice?`. For others add a base: "
@@ -95,6 +96,7 @@ def generate(
     max_new_tokens: int = MAX_NEW_TOKENS,
     temperature: float = TEMPERATURE,
     top_p: float = TOP_P,
+    system: str | None = None,
     log: bool = False,
     on_text: Callable[[str], None] | None = None,
     progress: Progress | None = None,
@@ -109,33 +111,86 @@ def generate(
         base: Name of a base; default the profile's own, else the one in use.
         strength, max_new_tokens, temperature, top_p: See `Settings`.
         seed: Everything random; None draws one, which the result names.
+        system: A system message before the prompt.
         log: Keep prompt and answer in the catalog.
         on_text: Called with each piece of the answer as it comes.
 
     Raises:
         UsageError, NotFoundError, DataError: as the arguments deserve.
     """
+    [answer] = generate_many(
+        store,
+        prompt,
+        1,
+        profile=profile,
+        base=base,
+        strength=strength,
+        seed=seed,
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        top_p=top_p,
+        system=system,
+        log=log,
+        on_text=on_text,
+        progress=progress,
+    )
+    return answer
+
+
+def generate_many(
+    store: Store,
+    prompt: str,
+    count: int,
+    *,
+    profile: str | None = None,
+    base: str | None = None,
+    strength: float = 1.0,
+    seed: int | None = None,
+    max_new_tokens: int = MAX_NEW_TOKENS,
+    temperature: float = TEMPERATURE,
+    top_p: float = TOP_P,
+    system: str | None = None,
+    log: bool = False,
+    on_text: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Generation]:
+    """Several answers to one prompt, each with a seed one higher than the one before.
+
+    Args:
+        count: How many; `AT_ONCE` of them are made together.
+        on_text: As in `generate`; for a count of one.
+        Others as in `generate`.
+
+    Raises:
+        UsageError, NotFoundError, DataError: as the arguments deserve.
+    """
     settings = Settings(strength, max_new_tokens, temperature, top_p)
+    if count < 1:
+        raise UsageError(f"--count {count}: expected 1 or more")
     if not prompt.strip():
         raise DataError("the prompt is empty: give text as an argument or on stdin")
+    check_system(system)
     generator = Generator(store, settings, base, profile, progress)
     chosen = generator.profile(profile)
-    seed = pick_seed(seed)
-    turns = text_prompt(prompt)
+    first = pick_seed(seed)
+    turns = under_system(text_prompt(prompt), system)
     check_text(turns)
-    job = Job(turns, chosen, seed)
-    response = generator.answer([job], on_text)[0]
-    if log:
-        generator.log(job, response)
-    return Generation(
-        prompt,
-        response,
-        chosen.user if chosen else None,
-        chosen.version if chosen else None,
-        generator.reference.name,
-        seed,
-        generator.warnings([job])[0],
-    )
+    for start in range(0, count, AT_ONCE):
+        seeds = range(first + start, first + min(count, start + AT_ONCE))
+        jobs = [Job(turns, chosen, each % 2**63) for each in seeds]
+        answers = generator.answer(jobs, on_text)
+        for job, response, told in zip(jobs, answers, generator.warnings(jobs), strict=True):
+            if log:
+                generator.log(job, response)
+            yield Generation(
+                prompt,
+                response,
+                chosen.user if chosen else None,
+                chosen.version if chosen else None,
+                generator.reference.name,
+                job.seed,
+                told,
+            )
 
 
 @dataclass(frozen=True)
@@ -321,6 +376,23 @@ def check_text(prompt: Prompt) -> None:
         raise DataError(
             f"the prompt holds half a character (an unpaired surrogate) at position {error.start}"
         ) from None
+
+
+def check_system(system: str | None) -> None:
+    """Refuse a system message that says nothing.
+
+    Raises:
+        UsageError: so.
+    """
+    if system is not None and not system.strip():
+        raise UsageError("--system is empty: say something, or leave it out")
+
+
+def under_system(prompt: Prompt, system: str | None) -> Prompt:
+    """The prompt after a system message; one that has its own keeps that."""
+    if system is None or any(turn.role == "system" for turn in prompt):
+        return prompt
+    return (Message("system", system), *prompt)
 
 
 def pick_seed(seed: int | None) -> int:

@@ -90,6 +90,7 @@ def test_every_option_reaches_the_service(run: Run, calls: list[dict[str, Any]])
             "max_new_tokens": 9,
             "temperature": 0.0,
             "top_p": 0.9,
+            "system": None,
             "log": True,
         }
     ]
@@ -266,3 +267,33 @@ def test_the_largest_settings_are_those_of_the_service(
 ) -> None:
     words = ("--strength", STRONGEST, "--temperature", HOTTEST)
     assert run("generate", "hello", *map(str, words)).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--batch", "x.jsonl", "--count", "2"),
+        ("--resume", "x.jsonl", "hello"),
+        ("--count", "0", "hello"),
+    ],
+)
+def test_words_that_do_not_fit_together_are_refused(
+    run: Run, calls: list[dict[str, Any]], words: tuple[str, ...]
+) -> None:
+    result = run("generate", *words)
+    assert (result.exit_code, result.stdout, calls) == (2, "", [])
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_resumed_batch_goes_to_its_file_and_counts_every_bad_line(
+    run: Run, calls: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text('{"prompt": "a"}\nso\n{"prompt": "b"}\n')
+    for told in ("", "prefcli: " + f"{target}: 3 answers there already\n"):
+        result = run("generate", "--batch", source, "--resume", target)
+        assert (result.exit_code, result.stdout) == (65, "")
+        assert result.stderr.startswith(told)
+        assert "1 record was bad" in result.stderr
+    assert len(target.read_text().splitlines()) == 3
+    assert [call["skipped"] for call in calls] == [0, 3]
