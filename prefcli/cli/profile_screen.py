@@ -61,7 +61,7 @@ def _facts(profile: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "more answers", _more(sure)
     if not profile["likes"]["features"]:
         yield "what", "nothing yet that words could tell surely"
-    if profile["contradictions"] == []:
+    if profile["contradictions"] == [] and not _early(profile):
         yield "contradictions", "none: the others make no judgement unlikely"
 
 
@@ -93,17 +93,22 @@ def _more(sure: Mapping[str, Any]) -> str:
     if more == 0:
         return "would change little"
     if more is None:
-        return "very many would be needed to be sure; other kinds of answers may tell more"
-    return f"about {more} more would make it sure"
+        return "hundreds more, or answers that differ more from each other"
+    goal = sure["next"]
+    made = "give it a rough idea" if goal == "a rough idea" else f"make it {goal}"
+    return f"about {more} more would {made}"
 
 
 def _nothing(profile: Mapping[str, Any]) -> bool:
     return profile["reach"] is None or (profile["learned"] or {}).get("verdict") == "no"
 
 
+def _early(profile: Mapping[str, Any]) -> bool:
+    return (profile["learned"] or {}).get("verdict") == "too early"
+
+
 def _heading(profile: Mapping[str, Any]) -> str:
-    early = (profile["learned"] or {}).get("verdict") == "too early"
-    start = "So far it looks as if answers" if early else "Answers"
+    start = "So far it looks as if answers" if _early(profile) else "Answers"
     return f"{start} that {profile['user']} likes are, against the base's own"
 
 

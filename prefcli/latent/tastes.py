@@ -1,14 +1,14 @@
 """What lies in some direction of a space, in words: how answers there are, against the base's own.
 
 Each thing that can be seen in a text (`surface`) has a slope: how many standard deviations of it
-one unit of z adds. Slopes come from one of two places:
+one unit of z adds. Two sources know of slopes, and either may be missing:
 
-- what the space's report tells of its directions (`describe`), measured on text that was generated
-  at both ends of each;
-- where a report tells nothing, the answers that the person judged: a regression of each feature on
-  the answers' z, within prompts, with a prior that all slopes together explain half of it.
+- the space's report tells the largest ones of its directions (`describe`), measured on text that
+  was generated at both ends of each; of the others it is only known that they are small;
+- the answers that the person judged show them: a regression of each feature on the answers' z,
+  within prompts, with what the report tells as its prior.
 
-Either way a slope is known to within an error, and so is the direction. What is said of a taste is
+A slope is known to within an error, and so is the direction. What is said of a taste is
 drawn many times from both, and told where nearly all draws agree on its sign.
 
 Letters: N answers, F features, d latent dimensions, S draws.
@@ -32,7 +32,9 @@ LEAST_SURE = 0.9  # share of draws that must agree on a sign for it to be told
 MOST_TOLD, MOST_WORDS = 6, 4
 # Shares, such as that of capitals, often follow from what people do see, such as length.
 SHARE_COUNTS = 0.5
+EXPLAINED = 0.5  # share of a feature's variance that all slopes together are thought to explain
 _FEWEST_ANSWERS = 6
+_LEAST_ERROR, _LEAST_NOISE = 1e-3, 0.05
 _NORMAL = 1.645  # half of a 90 % interval, in standard errors
 
 
@@ -43,7 +45,7 @@ class Slopes:
     Args:
         names: Of the features (F,).
         mean: (F, d) standard deviations of the feature per unit of z.
-        root: (F, d, d) square root of each slope's covariance.
+        root: (F, d, d) square root of the covariance of each feature's slopes.
     """
 
     names: tuple[str, ...]
@@ -68,59 +70,79 @@ class Leaning:
     sure: float
 
 
-def slopes_from_report(report: Mapping[str, Any], size: int) -> Slopes | None:
-    """Slopes as a report tells them; None where it does not describe its directions."""
-    told = report.get("directions_text")
-    if not told:
-        return None
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Answers and where they lie.
+
+    Args:
+        texts: (N,).
+        z: (N, d) their encodings.
+        prompts: (N,) the number of each one's prompt.
+    """
+
+    texts: Sequence[str]
+    z: Array
+    prompts: Sequence[int] | npt.NDArray[np.intp]
+
+
+def find_slopes(
+    report: Mapping[str, Any], size: int, answers: Answers | None = None
+) -> tuple[Slopes, list[str]]:
+    """Slopes as a space's report and a person's answers tell them.
+
+    Args:
+        report: The space's.
+        size: d.
+        answers: Those that the person judged.
+
+    Returns:
+        The slopes, and who told of them: `space`, `answers`, both or neither.
+    """
     names = tuple(feature.name for feature in FEATURES)
-    mean, error = np.zeros((len(names), size)), np.zeros((len(names), size))
+    mean = np.zeros((len(names), size))
+    variance = np.full((len(names), size), EXPLAINED / size)
+    told = report.get("directions_text") or []
     for row in told:
         k = int(row["direction"]) - 1
         for each in row["features"]:
-            if each["name"] in BY_NAME and k < size:
+            if each["name"] in names and k < size:
                 f = names.index(each["name"])
                 low, high = each["interval"]
                 mean[f, k] = each["effect"] / (2 * DISTANCE)
-                error[f, k] = (high - low) / (2 * _NORMAL) / (2 * DISTANCE)
-    return Slopes(names, mean, error[:, :, None] * np.eye(size))
-
-
-def slopes_from_answers(
-    texts: Sequence[str], z: Array, prompts: Sequence[int] | npt.NDArray[np.intp]
-) -> Slopes | None:
-    """Slopes as answers show them; None where there are too few.
-
-    Args:
-        texts: The answers (N,).
-        z: Their encodings (N, d).
-        prompts: The number of each answer's prompt (N,); what differs between prompts says nothing
-            of answers, unless hardly a prompt has two.
-    """
-    if len(texts) < _FEWEST_ANSWERS:
-        return None
-    measured = np.array([[feature.measure(text) for feature in FEATURES] for text in texts])
-    _, group = np.unique(np.asarray(prompts), return_inverse=True)
-    if group.max() + 1 > 0.75 * len(texts):
-        group = np.zeros(len(texts), dtype=np.intp)
-    seen = measured.std(0) > 1e-9
-    if not seen.any():
-        return None
-    y = _within(measured[:, seen] / measured[:, seen].std(0), group)  # (N, F)
-    x = _within(z, group)  # (N, d)
-    left = len(texts) - int(group.max()) - 1
-    size = z.shape[1]
-    if left < 2:
-        return None
-    # A feature of variance 1, half of it explained by d slopes of one variance, half noise.
-    noise = 0.5
-    precision = x.T @ x + noise / (0.5 / size) * np.eye(size)
-    mean = np.linalg.solve(precision, x.T @ y).T  # (F, d)
+                variance[f, k] = max((high - low) / (4 * _NORMAL * DISTANCE), _LEAST_ERROR) ** 2
+    tellers = ["space"] if told else []
+    precision = np.zeros((len(names), size, size))
+    precision[:, range(size), range(size)] = 1 / variance
+    if answers is not None and len(answers.texts) >= _FEWEST_ANSWERS:
+        mean, precision = _regressed(mean, precision, answers)
+        tellers.append("answers")
     values, vectors = np.linalg.eigh(precision)
-    spread = (vectors / np.sqrt(values)) @ vectors.T  # (d, d)
-    error = np.sqrt(np.maximum(np.square(y - x @ mean.T).sum(0) / left, 1e-3))  # (F,)
-    names = tuple(feature.name for feature, has in zip(FEATURES, seen, strict=True) if has)
-    return Slopes(names, mean, error[:, None, None] * spread)
+    root = (vectors / np.sqrt(values)[:, None, :]) @ vectors.transpose(0, 2, 1)
+    return Slopes(names, mean, root), tellers
+
+
+def _regressed(mean: Array, precision: Array, answers: Answers) -> tuple[Array, Array]:
+    """Slopes and their precision once the answers have been seen: (F, d), (F, d, d).
+
+    What differs between prompts says nothing of answers, unless hardly a prompt has two.
+    """
+    measured = np.array([[feature.measure(text) for feature in FEATURES] for text in answers.texts])
+    _, group = np.unique(np.asarray(answers.prompts), return_inverse=True)
+    if group.max() + 1 > 0.75 * len(group):
+        group = np.zeros(len(group), dtype=np.intp)
+    spread = measured.std(0)
+    seen = spread > 1e-9
+    y = _within(measured / np.where(seen, spread, 1.0), group)  # (N, F)
+    x = _within(answers.z, group)  # (N, d)
+    left = len(x) - int(group.max()) - 1
+    noise = np.full(len(seen), 1 - EXPLAINED)
+    for _ in range(2):  # with the noise that is guessed, and with the one that is left then
+        weight = np.where(seen, 1 / noise, 0.0)
+        later = precision + weight[:, None, None] * (x.T @ x)
+        pulled = np.einsum("fij,fj->fi", precision, mean) + weight[:, None] * (y.T @ x)
+        found = np.linalg.solve(later, pulled[:, :, None])[:, :, 0]
+        noise = np.maximum(np.square(y - x @ found.T).sum(0) / max(left, 1), _LEAST_NOISE)
+    return found, later
 
 
 def leanings(slopes: Slopes, point: Array, draws: Array, seed: int = 0) -> list[Leaning]:

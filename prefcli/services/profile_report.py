@@ -19,9 +19,9 @@ from prefcli.latent.describe import distinctive
 from prefcli.latent.surface import words
 from prefcli.latent.tastes import (
     MOST_WORDS,
+    Answers,
+    find_slopes,
     leanings,
-    slopes_from_answers,
-    slopes_from_report,
     words_from_report,
 )
 from prefcli.profile import Profile
@@ -38,7 +38,7 @@ from prefcli.solvers.certainty import (
     grade,
     ranked_right,
 )
-from prefcli.solvers.influence import Posterior, foretold, learn, learn_unfocused, turns
+from prefcli.solvers.influence import Posterior, foretold, learn, turns
 from prefcli.solvers.population import Component
 from prefcli.solvers.reward import point_at_strength
 from prefcli.store import Encoding, Store, StoredFeedback, StoredProfile
@@ -47,6 +47,7 @@ FloatArray = npt.NDArray[np.float64]
 
 MOST = 5  # judgements in a list
 CONTRADICTS = 0.25  # what the other prompts give to a judgement that contradicts them, at most
+LEAST_TURN = 0.01  # degrees; less is rounding
 _DRAWS = 200
 
 
@@ -69,7 +70,7 @@ def report_profile(store: Store, name: str) -> dict[str, Any]:
     prior = common_prior(store, stored.space, stored.user) if profile.reward.population else ()
     half_life = stored.summary.get("half_life")
     evidence = _Evidence.of(store, judged, half_life, profile, reference, prior)
-    known = None if evidence is None else learn_unfocused(evidence.training.rows, prior)
+    known = None if evidence is None else evidence.known
     return {
         **shown,
         "learned": stored.summary.get("learned"),
@@ -138,7 +139,7 @@ class _Evidence:
         return [
             {**as_fields(self.judged[place]), "degrees": round(float(turned[place]), 2)}
             for place in order.tolist()
-            if turned[place] > 0
+            if turned[place] > LEAST_TURN
         ]
 
     def contradictions(self) -> list[dict[str, Any]]:
@@ -159,8 +160,8 @@ class _Evidence:
             if probability < CONTRADICTS
         ]
 
-    def answers(self) -> tuple[list[str], FloatArray, list[int]]:
-        """Texts (N,), encodings (N, d) and prompts (N,) of the answers, each once."""
+    def answers(self) -> Answers:
+        """The answers that were judged, each once."""
         texts, means, prompts = [], [], []
         numbers: dict[Prompt, int] = {}
         done: set[bytes] = set()
@@ -173,7 +174,7 @@ class _Evidence:
                     texts.append(response)
                     means.append(np.frombuffer(self.encodings[key].mean, dtype="<f4"))
                     prompts.append(numbers.setdefault(prompt, len(numbers)))
-        return texts, np.array(means, dtype=np.float64), prompts
+        return Answers(texts, np.array(means, dtype=np.float64), prompts)
 
     def _rows(self) -> list[list[int]]:
         """The rows of each judgement, places in pairs and thumbs together."""
@@ -190,6 +191,7 @@ def _certainty(known: Posterior, judgements: int) -> dict[str, Any]:
     more = None if found.times is None else _about((found.times - 1) * judgements)
     return {
         "words": grade(found.now),
+        "next": grade(found.goal),
         "correlation": round(found.now, 3),
         "in_order": round(ranked_right(found.now), 3),
         "with_twice": round(found.doubled, 3),
@@ -210,25 +212,23 @@ def _likes(
     known: Posterior | None,
 ) -> dict[str, Any]:
     """What answers at the profile's point are like, against the base's own."""
-    told: dict[str, Any] = {"told_by": None, "features": [], "words": [], "words_against": []}
+    told: dict[str, Any] = {"told_by": [], "features": [], "words": [], "words_against": []}
     if profile.z is None:
         return told
     report = reference.description["report"]
-    slopes = slopes_from_report(report, len(profile.z))
-    if slopes is not None:
-        told["told_by"] = "space"
-        told["words"], told["words_against"] = words_from_report(report, profile.z)
-    elif evidence is not None:
-        texts, means, prompts = evidence.answers()
-        slopes = slopes_from_answers(texts, means, prompts)
-        if slopes is not None:
-            told["told_by"] = "answers"
-            told["words"], told["words_against"] = _own_words(texts, profile.reward(means), prompts)
-    if slopes is not None:
-        told["features"] = [
-            {**asdict(each), "shift": round(each.shift, 2), "sure": round(each.sure, 2)}
-            for each in leanings(slopes, profile.z, _points(profile, known))
-        ]
+    answers = None if evidence is None else evidence.answers()
+    slopes, told["told_by"] = find_slopes(report, len(profile.z), answers)
+    told["features"] = [
+        {**asdict(each), "shift": round(each.shift, 2), "sure": round(each.sure, 2)}
+        for each in leanings(slopes, profile.z, _points(profile, known))
+    ]
+    if told["features"]:  # else words would be told of what is not known
+        more, less = words_from_report(report, profile.z)
+        if answers is not None:
+            # Where several directions meet, words are not the sum of theirs: the person's own say.
+            own_more, own_less = _own_words(answers, profile.reward(answers.z))
+            more, less = (own_more, own_less) if own_more or own_less else (more, less)
+        told["words"], told["words_against"] = more, less
     return told
 
 
@@ -253,9 +253,7 @@ def _points(profile: Profile, known: Posterior | None) -> FloatArray:
     return np.array(points)
 
 
-def _own_words(
-    texts: Sequence[str], rewards: FloatArray, prompts: Sequence[int]
-) -> tuple[list[str], list[str]]:
+def _own_words(answers: Answers, rewards: FloatArray) -> tuple[list[str], list[str]]:
     """Words of the answers that the reward puts above others of their prompt, and of those below.
 
     Nothing where hardly a prompt has two answers: their topics would speak.
@@ -263,10 +261,11 @@ def _own_words(
     from collections import Counter
 
     best: dict[int, list[int]] = {}
-    for place, prompt in enumerate(prompts):
+    for place, prompt in enumerate(answers.prompts):
         best.setdefault(prompt, []).append(place)
     several = [sorted(places, key=lambda p: rewards[p]) for places in best.values()]
     several = [places for places in several if len(places) > 1]
+    texts = answers.texts
     background = Counter(word.casefold() for text in texts for word in words(text))
     low, high = distinctive(
         [texts[places[0]] for places in several],

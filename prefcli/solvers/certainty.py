@@ -25,8 +25,9 @@ from prefcli.solvers.influence import Part, Posterior
 FloatArray = npt.NDArray[np.float64]
 
 # Of two of the base's own answers the better one is found with probability 1 - arccos(c) / pi:
-# 0.86 of the time at a correlation of 0.9.
+# 0.86 of the time at a correlation of 0.9, 0.77 at 0.75, 0.67 at 0.5.
 SURE = 0.9
+GRADES = ((SURE, "sure"), (0.75, "fairly sure"), (0.5, "a rough idea"))
 MOST_TIMES = 32.0  # times the rows there are; what takes more than that is not foreseen
 _DRAWS = 256
 _STEPS = 7  # of bisection, on the logarithm
@@ -39,12 +40,13 @@ class Certainty:
     Args:
         now: Expected correlation with the true reward.
         doubled: The same with twice the rows.
-        times: How many times the rows there are would make it `SURE`; None if more than
-            `MOST_TIMES`.
+        goal: The next of the `GRADES`, or the best one.
+        times: How many times the rows there are would reach it; None if more than `MOST_TIMES`.
     """
 
     now: float
     doubled: float
+    goal: float
     times: float | None
 
 
@@ -58,7 +60,8 @@ def certainty(known: Posterior, seed: int = 0) -> Certainty:
         return sum(share * correlation(times) for share, correlation in foreseen)
 
     now = expected(1.0)
-    return Certainty(now, expected(2.0), _times(expected, now))
+    goal = min((least for least, _ in GRADES if least > now), default=SURE)
+    return Certainty(now, expected(2.0), goal, _times(expected, now, goal))
 
 
 def ranked_right(correlation: float) -> float:
@@ -89,16 +92,16 @@ class _Foreseen:
         )
 
 
-def _times(expected: Callable[[float], float], now: float) -> float | None:
-    """Where the expectation, which rises with the rows, reaches `SURE`."""
-    if now >= SURE:
+def _times(expected: Callable[[float], float], now: float, goal: float) -> float | None:
+    """Where the expectation, which rises with the rows, reaches a goal."""
+    if now >= goal:
         return 1.0
-    if expected(MOST_TIMES) < SURE:
+    if expected(MOST_TIMES) < goal:
         return None
     low, high = 0.0, float(np.log2(MOST_TIMES))
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        low, high = (low, middle) if expected(2**middle) >= SURE else (middle, high)
+        low, high = (low, middle) if expected(2**middle) >= goal else (middle, high)
     return float(2**high)
 
 
@@ -122,7 +125,7 @@ def as_reward(vector: FloatArray, size: int) -> tuple[FloatArray, FloatArray]:
 
 def grade(correlation: float) -> str:
     """An expected correlation in words."""
-    for least, words in ((SURE, "sure"), (0.75, "fairly sure"), (0.5, "a rough idea")):
+    for least, words in GRADES:
         if correlation >= least:
             return words
     return "hardly anything yet"

@@ -8,8 +8,8 @@ Newton step when the rows g are left out,
     G = H^-1 X',    K = X_g G_g,    D = a p (1 - p)
 
 (Pregibon, "Logistic regression diagnostics", 1981; Koh & Liang, "Understanding black-box
-predictions via influence functions", 2017, take H in the place of H - X_g' D X_g). Prior scales and
-metric stay what they are. Where a fit averages several rewards, so does this.
+predictions via influence functions", 2017, take H in the place of H - X_g' D X_g). Prior scales
+stay what they are. Several rewards, linear and curved, are averaged as in a fit.
 
 Two rewards are compared by their correlation over the base's own answers, z ~ N(0, I):
 
@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prefcli.solvers.evidence import (
-    Candidate,
+    converge,
     explore,
     explore_component,
     family_shares,
@@ -38,18 +38,18 @@ from prefcli.solvers.evidence import (
 from prefcli.solvers.features import build_model
 from prefcli.solvers.logistic import Mode
 from prefcli.solvers.population import Component
-from prefcli.solvers.quadratic import posterior
 from prefcli.solvers.rows import Rows, compare
 
 FloatArray = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
 
-UNFOCUSED_CURVATURES = (0.05, 0.1, 0.2, 0.4)
+_CURVATURES = (0.05, 0.1, 0.2, 0.4)
+_TOLERANCE = 1e-6  # gradient norm, in prior standard deviations from the exact mode
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One of the rewards that a fit averages, around its mode.
+    """One of the rewards that are averaged, around its mode.
 
     Args:
         share: Its posterior probability.
@@ -78,7 +78,7 @@ class Posterior:
     """What is known of a user's reward.
 
     Args:
-        parts: The rewards that the fit averages.
+        parts: The rewards that are averaged.
         target: (n,) of the rows, in the order of `compare`.
         weight: (n,) as `target`.
         row: (n,) place of each in pairs and thumbs together; -1 for the space's references.
@@ -91,7 +91,7 @@ class Posterior:
 
     @property
     def reward(self) -> FloatArray:
-        """(D,) the fitted reward, as `reward_vector`."""
+        """(D,) the mean of the parts' modes, as `reward_vector`."""
         total: FloatArray = np.sum([part.share * part.reward for part in self.parts], axis=0)
         return total
 
@@ -108,34 +108,23 @@ def correlation(reward: FloatArray, other: FloatArray) -> float:
 
 
 def learn(rows: Rows, prior: Sequence[Component] = ()) -> Posterior:
-    """The posterior that `fit_reward` summarises."""
-    candidates, _, _ = posterior(rows, prior)
-    return _known(rows, candidates)
+    """The posterior under an isotropic prior, linear and curved rewards weighed by evidence.
 
-
-def learn_unfocused(rows: Rows, prior: Sequence[Component] = ()) -> Posterior:
-    """The posterior under an isotropic prior, and under what users have in common.
-
-    The metric of the second fit comes from the rows themselves. It serves the estimate, but what it
-    leaves uncertain is too little: the rows would count twice.
+    And under what users have in common, if that is given. It is not the one that `fit_reward`
+    summarises. That takes its metric from the rows themselves, which serves the estimate, but
+    around it the rows count twice: it would seem three times as firm as it proves when one of them
+    is left out.
     """
     comparisons = compare(rows)
-    families = [explore(build_model(comparisons, np.eye(rows.size)), UNFOCUSED_CURVATURES)]
+    families = [explore(build_model(comparisons, np.eye(rows.size)), _CURVATURES)]
     families += [explore_component(comparisons, component) for component in prior]
     shares = family_shares(families, 1.0 - sum(each.share for each in prior))
-    return _known(
-        rows,
-        [
-            (float(family) * share, candidate)
-            for family, candidates in zip(shares, families, strict=True)
-            if family > 0
-            for share, candidate in finalists(candidates)
-        ],
-    )
-
-
-def _known(rows: Rows, candidates: Sequence[tuple[float, Candidate]]) -> Posterior:
-    comparisons = compare(rows)
+    candidates = [
+        (float(family) * share, converge(candidate, _TOLERANCE))
+        for family, found in zip(shares, families, strict=True)
+        if family > 0
+        for share, candidate in finalists(found)
+    ]
     kept = np.flatnonzero(np.concatenate([rows.weight, rows.thumb_weight]) > 0)
     parts = []
     for share, candidate in candidates:

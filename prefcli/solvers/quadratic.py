@@ -60,13 +60,6 @@ def fit_reward(rows: Rows, prior: Sequence[Component] = ()) -> Reward:
         rows: The judgements; none at all, or only ties, give a reward that is flat.
         prior: What users have in common, if it is known.
     """
-    return _reward(*posterior(rows, prior))
-
-
-def posterior(
-    rows: Rows, prior: Sequence[Component] = ()
-) -> tuple[list[tuple[float, Candidate]], int, float]:
-    """What `fit_reward` averages: exact candidates by share, Newton steps, the prior's share."""
     comparisons = compare(rows)
     first = explore(build_model(comparisons, np.eye(rows.size)), _FIRST_CURVATURES, follow=False)
     common = [explore_component(comparisons, component) for component in prior]
@@ -84,7 +77,7 @@ def posterior(
         for share, each in finalists(candidates)
     ]
     steps += sum(each.mode.iterations for family in common for each in family)
-    return exact, steps, 1.0 - float(shares[0])
+    return _reward(exact, steps, 1.0 - float(shares[0]))
 
 
 def fit_fixed(rows: Rows, weight_scale: float, curvature_scale: float = 0.0) -> Reward:

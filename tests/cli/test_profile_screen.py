@@ -52,10 +52,11 @@ def profile(**changes: Any) -> dict[str, Any]:
             "correlation": 0.84,
             "in_order": 0.82,
             "with_twice": 0.9,
+            "next": "sure",
             "more_answers": 30,
         },
         "likes": {
-            "told_by": "answers",
+            "told_by": ["answers"],
             "features": [
                 {"feature": "words", "words": "shorter", "shift": -1.6, "sure": 0.99},
                 {"feature": "hedges", "words": "less hedged", "shift": -0.4, "sure": 0.91},
@@ -158,7 +159,7 @@ def test_an_older_profile_and_one_without_judgements_say_what_is_missing(
 
 @pytest.mark.parametrize(
     ("more", "told"),
-    [(0, "would change little"), (None, "very many"), (25, "about 25 more would make it sure")],
+    [(0, "would change little"), (None, "hundreds"), (25, "about 25 more would make it sure")],
 )
 def test_how_many_more_answers_would_help(
     monkeypatch: pytest.MonkeyPatch, more: int | None, told: str

@@ -7,10 +7,10 @@ import pytest
 
 from prefcli.latent.tastes import (
     MOST_TOLD,
+    Answers,
     Slopes,
+    find_slopes,
     leanings,
-    slopes_from_answers,
-    slopes_from_report,
     words_from_report,
 )
 
@@ -54,7 +54,7 @@ def surely(point, count=50):
 
 
 def test_a_report_tells_what_lies_along_its_directions():
-    slopes = slopes_from_report(REPORT, SIZE)
+    slopes = find_slopes(REPORT, SIZE)[0]
     point = np.array([1.5, 0.0, 0.0, 0.0])
     found = leanings(slopes, point, surely(point))
     assert [(each.feature, each.words) for each in found] == [
@@ -67,14 +67,14 @@ def test_a_report_tells_what_lies_along_its_directions():
 
 
 def test_what_goes_together_is_told_once():
-    slopes = slopes_from_report(REPORT, SIZE)
+    slopes = find_slopes(REPORT, SIZE)[0]
     point = np.array([3.0, 0.0, -3.0, 0.0])
     words = [each.words for each in leanings(slopes, point, surely(point))]
     assert words == ["longer", "more emoji"]
 
 
 def test_what_is_not_sure_is_not_told():
-    slopes = slopes_from_report(REPORT, SIZE)
+    slopes = find_slopes(REPORT, SIZE)[0]
     point = np.array([2.0, 0.0, 0.0, 0.0])
     assert leanings(slopes, point, surely(point))
     either = np.concatenate([surely(point), surely(-point)])
@@ -84,12 +84,12 @@ def test_what_is_not_sure_is_not_told():
             {"direction": 1, "features": [effect("words", 1.0, width=5.0)]},
         ]
     }
-    assert leanings(slopes_from_report(vague, SIZE), point, surely(point)) == []
+    assert leanings(find_slopes(vague, SIZE)[0], point, surely(point)) == []
 
 
 def test_what_nobody_would_notice_is_not_told():
     point = np.array([0.1, 0.0, 0.0, 0.0])
-    assert leanings(slopes_from_report(REPORT, SIZE), point, surely(point)) == []
+    assert leanings(find_slopes(REPORT, SIZE)[0], point, surely(point)) == []
 
 
 def test_at_most_so_many_things_are_told():
@@ -115,7 +115,10 @@ def test_words_come_from_the_directions_that_count_and_from_the_right_end():
 
 
 def test_an_older_report_tells_nothing():
-    assert slopes_from_report({"consistency": [0.9]}, SIZE) is None
+    slopes, tellers = find_slopes({"consistency": [0.9]}, SIZE)
+    assert tellers == []
+    point = np.array([2.0, 0.0, 0.0, 0.0])
+    assert leanings(slopes, point, surely(point)) == []
     assert words_from_report({}, np.ones(SIZE)) == ([], [])
 
 
@@ -123,7 +126,9 @@ def test_an_older_report_tells_nothing():
 def test_answers_show_what_a_report_does_not_tell(answers):
     rng = np.random.default_rng(0)
     z = rng.standard_normal((80, SIZE))
-    slopes = slopes_from_answers(texts_along(z, rng), z, np.arange(80) // answers)
+    seen = Answers(texts_along(z, rng), z, np.arange(80) // answers)
+    slopes, tellers = find_slopes({}, SIZE, seen)
+    assert tellers == ["answers"]
     for point, words in (
         (np.array([2.0, 0.0, 0.0, 0.0]), "longer"),
         (np.array([0.0, -2.0, 0.0, 0.0]), "fewer emoji"),
@@ -140,11 +145,26 @@ def test_prompts_that_ask_for_more_are_no_taste_for_more():
     z = rng.standard_normal((80, SIZE))
     z[:, 0] = topic
     texts = [" ".join(["word"] * round(30 + 8 * t)) for t in topic + 0.05 * rng.normal(size=80)]
-    slopes = slopes_from_answers(texts, z, np.arange(80) // 2)
+    slopes, _ = find_slopes({}, SIZE, Answers(texts, z, np.arange(80) // 2))
     point = np.array([2.0, 0.0, 0.0, 0.0])
     assert leanings(slopes, point, surely(point, 200)) == []
 
 
 def test_a_handful_of_answers_tells_nothing():
-    assert slopes_from_answers(["a", "b c"], np.ones((2, SIZE)), [0, 0]) is None
-    assert slopes_from_answers(["same"] * 8, np.ones((8, SIZE)), [0] * 8) is None
+    few = Answers(["a", "b c"], np.ones((2, SIZE)), [0, 0])
+    assert find_slopes({}, SIZE, few)[1] == []
+    same = Answers(["same"] * 8, np.random.default_rng(0).standard_normal((8, SIZE)), [0] * 8)
+    point = np.array([2.0, 0.0, 0.0, 0.0])
+    assert leanings(find_slopes({}, SIZE, same)[0], point, surely(point)) == []
+
+
+def test_report_and_answers_each_tell_what_the_other_does_not():
+    """The report knows of emoji only along the third axis, the answers hold no commas."""
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((80, SIZE))
+    slopes, tellers = find_slopes(REPORT, SIZE, Answers(texts_along(z, rng), z, np.arange(80) // 2))
+    assert tellers == ["space", "answers"]
+    second = np.array([0.0, 2.0, 0.0, 0.0])
+    assert [each.feature for each in leanings(slopes, second, surely(second, 200))] == ["emoji"]
+    commas = slopes.names.index("commas")
+    assert slopes.mean[commas, 0] == pytest.approx(0.7 / 3.5, abs=0.02)

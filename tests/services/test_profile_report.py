@@ -59,7 +59,7 @@ def test_a_clear_taste_is_sure_and_told_in_words(fitted: Store) -> None:
     assert found["learned"]["verdict"] == "yes"
     assert found["certainty"]["words"] == "sure"
     assert found["certainty"]["more_answers"] == 0
-    assert found["likes"]["told_by"] == "answers"
+    assert found["likes"]["told_by"] == ["answers"]
     assert said(found)[0] == "longer"
 
 
@@ -77,6 +77,7 @@ def test_three_consistent_judgements_are_too_early_to_tell(fitted: Store) -> Non
     found = report_profile(fitted, "carol")
     assert found["learned"] == {"verdict": "too early", "accuracy": None, "interval": None}
     assert found["certainty"]["words"] == "hardly anything yet"
+    assert found["certainty"]["next"] == "a rough idea"
 
 
 def test_more_answers_make_it_surer_and_fewer_are_needed(fitted: Store) -> None:
@@ -181,15 +182,21 @@ def test_a_space_that_describes_its_directions_tells_what_is_liked(
     described = replace(reference, description={**reference.description, "report": report})
     monkeypatch.setattr(profile_report, "space_of", lambda *_: described)
     found = report_profile(fitted, "carol")
+    # Length and emoji go together, and the answers show what the report does not tell.
+    assert said(found) == ["longer"]
+    assert found["likes"]["told_by"] == ["space", "answers"]
+    fitted.remove_feedback(Selection(user="carol"))
+    found = report_profile(fitted, "carol")
     assert said(found) == ["more emoji"]
     likes = found["likes"]
-    assert (likes["told_by"], likes["words"], likes["words_against"]) == (
-        "space",
-        ["hooray"],
-        ["alas"],
-    )
-    fitted.remove_feedback(Selection(user="carol"))
-    assert said(report_profile(fitted, "carol")) == ["more emoji"]
+    assert likes["told_by"] == ["space"]
+    assert (likes["words"], likes["words_against"]) == (["hooray"], ["alas"])
+
+
+def test_words_are_the_user_s_own_where_they_are_known(fitted: Store) -> None:
+    """Bob likes it formal."""
+    likes = report_profile(fitted, "bob")["likes"]
+    assert {"should", "noted"} & set(likes["words"])
 
 
 def test_a_profile_that_prefers_nothing_likes_nothing(fitted: Store) -> None:

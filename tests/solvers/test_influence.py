@@ -14,7 +14,6 @@ from prefcli.solvers.influence import (
     correlation,
     foretold,
     learn,
-    learn_unfocused,
     reward_vector,
     turns,
 )
@@ -57,17 +56,9 @@ def angle(reward, other):
     return np.degrees(np.arccos(min(1.0, correlation(reward, other))))
 
 
-@pytest.mark.parametrize("thumbs", [0, 30])
-def test_the_posterior_s_mean_is_the_reward_that_the_fit_gives(thumbs):
-    rows = judged(60, thumbs)
-    reward = fit_reward(rows)
-    expected = reward_vector(reward.weight, reward.curvature)
-    np.testing.assert_allclose(learn(rows).reward, expected, rtol=1e-9, atol=1e-9)
-
-
 def likeliest(rows):
     """A posterior of one part, and the prior scales that it was found under."""
-    known = learn_unfocused(rows)
+    known = learn(rows)
     part = max(known.parts, key=lambda each: each.share)
     offsets = int(len(rows.thumbs) > 0)
     curved = len(part.mode.scale) > offsets + SIZE
@@ -88,18 +79,20 @@ def test_turns_approximate_the_true_fit_without_each_judgement(pairs, thumbs):
     np.testing.assert_allclose(found[largest], true[largest], rtol=0.25)
 
 
-def test_turns_order_judgements_as_whole_fits_without_each_do():
-    """The prior's scales and the metric move as well in a whole fit."""
-    rows = judged(60)
-    found = turns(learn(rows), [[row] for row in range(60)])
+@pytest.mark.parametrize("pairs", [5, 60])
+def test_turns_are_as_large_as_whole_fits_without_each_judgement_make_them(pairs):
+    """Whole fits choose prior scales and metric anew as well."""
+    rows = judged(pairs)
+    found = turns(learn(rows), [[row] for row in range(pairs)])
     reward = fit_reward(rows)
     whole = reward_vector(reward.weight, reward.curvature)
     true = []
-    for row in range(60):
+    for row in range(pairs):
         other = fit_reward(without(rows, [row]))
         true.append(angle(whole, reward_vector(other.weight, other.curvature)))
+    assert found.mean() == pytest.approx(np.mean(true), rel=0.35)
     ranks = [np.argsort(np.argsort(values)) for values in (found, true)]
-    assert np.corrcoef(*ranks)[0, 1] > 0.6
+    assert np.corrcoef(*ranks)[0, 1] > 0.8
 
 
 @pytest.mark.parametrize("count", [3, 20])
@@ -121,13 +114,13 @@ def test_a_judgement_without_rows_turns_nothing_and_order_does_not_matter():
     np.testing.assert_allclose(
         turns(learn(mixed), [[row] for row in range(40)]), expected[order], rtol=1e-5, atol=1e-6
     )
-    assert turns(learn(rows), [[]]).tolist() == [0.0]
+    assert turns(learn(rows), [[]])[0] == pytest.approx(0.0, abs=1e-4)
 
 
 def test_what_the_others_foretell_is_what_a_fit_without_the_prompt_says():
     rows = judged(60)
     groups = np.arange(60) // 3
-    found = foretold(learn_unfocused(rows), groups)
+    found = foretold(learn(rows), groups)
     true = []
     for row in range(60):
         other = without(rows, np.flatnonzero(groups == groups[row]))
@@ -138,17 +131,17 @@ def test_what_the_others_foretell_is_what_a_fit_without_the_prompt_says():
     assert np.abs(found - true).mean() < 0.1
 
 
-@pytest.mark.parametrize("pairs", [40, 200])
-def test_flipped_judgements_are_found_among_those_that_contradict_the_rest(pairs):
+@pytest.mark.parametrize(("pairs", "count"), [(40, 1), (80, 3), (200, 6)])
+def test_flipped_judgements_are_found_among_those_that_contradict_the_rest(pairs, count):
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((2, pairs, SIZE))
     margin = (a - b) @ (3.0 * direction())
     first = margin > 0
-    flipped = np.argsort(-np.abs(margin))[:3]  # the clearest ones
+    flipped = np.argsort(-np.abs(margin))[:count]  # the clearest ones
     first[flipped] ^= True
     rows = Rows(np.where(first[:, None], a, b), np.where(first[:, None], b, a))
     found = foretold(learn(rows), np.arange(pairs))
-    assert set(np.argsort(found)[:3]) == set(flipped)
+    assert set(np.argsort(found)[:count]) == set(flipped)
     assert found[flipped].max() < 0.25
 
 
@@ -172,14 +165,14 @@ def test_ties_and_rows_of_no_weight_are_not_foretold():
 
 def test_nothing_is_known_without_rows():
     none = Rows(np.zeros((0, SIZE)), np.zeros((0, SIZE)))
-    known = learn_unfocused(none)
+    known = learn(none)
     assert foretold(known, []).shape == (0,)
     assert turns(known, []).shape == (0,)
     assert abs(certainty(known).now) < 0.1
 
 
 def test_certainty_rises_with_rows_and_ends_at_sure():
-    found = [certainty(learn_unfocused(judged(pairs))) for pairs in (3, 20, 400)]
+    found = [certainty(learn(judged(pairs))) for pairs in (3, 20, 400)]
     assert [each.now for each in found] == sorted(each.now for each in found)
     assert all(each.doubled > each.now for each in found)
     assert [grade(each.now) for each in (found[0], found[-1])] == ["hardly anything yet", "sure"]
@@ -193,7 +186,7 @@ def test_certainty_is_what_users_of_known_taste_bear_out(pairs):
     claimed, true = [], []
     for seed in range(24):
         rows = judged(pairs, strength=1.5, seed=seed)
-        claimed.append(certainty(learn_unfocused(rows)).now)
+        claimed.append(certainty(learn(rows)).now)
         truth = reward_vector(direction(seed), np.zeros((SIZE, SIZE)))
         true.append(correlation(learn(rows).reward, truth))
     assert -0.2 < np.mean(claimed) - np.mean(true) < 0.1
@@ -204,8 +197,8 @@ def test_what_twice_the_rows_would_bring_is_what_they_bring():
     for seed in range(24):
         rows = judged(80, strength=1.5, seed=seed)
         half = without(rows, range(40, 80))
-        expected.append(certainty(learn_unfocused(half)).doubled)
-        reached.append(certainty(learn_unfocused(rows)).now)
+        expected.append(certainty(learn(half)).doubled)
+        reached.append(certainty(learn(rows)).now)
     assert np.mean(expected) == pytest.approx(np.mean(reached), abs=0.05)
 
 
