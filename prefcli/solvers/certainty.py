@@ -2,14 +2,20 @@
 
 The measure is the correlation, over the base's own answers, of the reward that was fitted with the
 one that the person has; for a linear taste it is the cosine between two directions. Nobody knows
-the latter, but the posterior says what it may be. With t times as many rows like those there are,
-the Hessian becomes H_t = I + t (H - I) in units of the prior. The mode found then is not known
-either: by what is believed now it is drawn from N(u, H^-1 - H_t^-1), and the truth from
-N(that mode, H_t^-1), so that both together are drawn from N(u, H^-1) as they must be.
+the latter, but the posterior says what it may be. m more rows raise the Hessian, in units of the
+prior, from H to
+
+    H_m = H + m G,    G = (F + d F_0 / n) / (n + d),    F = H - I,
+
+where G is what a row to come will tell: what the rows there were told on the average, but few rows
+lie in few directions, so d rows of no direction count beside them (F_0 is F spread evenly over the
+linear coefficients, and over the others). The mode found then is not known either: by what is
+believed now it is drawn from N(u, H^-1 - H_m^-1), and the truth from N(that mode, H_m^-1), so that
+both together are drawn from N(u, H^-1) as they must be.
 
 Where a fit averages several rewards, what each expects of itself is averaged.
 
-Letters: S draws, p coefficients, D = d + d^2.
+Letters: n rows, S draws, p coefficients, d latent dimensions, D = d + d^2.
 """
 
 from __future__ import annotations
@@ -54,7 +60,8 @@ def certainty(known: Posterior, seed: int = 0) -> Certainty:
     """How well a posterior knows the reward, and would with more rows like those there are."""
     size = max((part.rewards.shape[0] for part in known.parts), default=0)
     normal = np.random.default_rng(seed).standard_normal((2, _DRAWS, size))
-    foreseen = [(part.share, _Foreseen(part, normal)) for part in known.parts]
+    rows = len(known.target)
+    foreseen = [(part.share, _Foreseen(part, rows, normal)) for part in known.parts]
 
     def expected(times: float) -> float:
         return sum(share * correlation(times) for share, correlation in foreseen)
@@ -72,19 +79,27 @@ def ranked_right(correlation: float) -> float:
 class _Foreseen:
     """One part's expected correlation, as a function of how many times the rows there are."""
 
-    def __init__(self, part: Part, normal: FloatArray) -> None:
-        values, vectors = np.linalg.eigh(part.mode.hessian)
-        self._values = np.maximum(values, 1.0)  # (p,), below 1 only by rounding
-        turned = (vectors.T * part.mode.scale) @ part.rewards  # (p, D)
+    def __init__(self, part: Part, rows: int, normal: FloatArray) -> None:
+        told = part.mode.hessian - np.eye(len(part.mode.hessian))  # F (p, p)
+        size = round((np.sqrt(1 + 4 * part.rewards.shape[1]) - 1) / 2)
+        even = np.zeros(len(told))
+        linear = np.abs(part.rewards[:, :size]).any(axis=1)
+        for block in (linear, np.abs(part.rewards[:, size:]).any(axis=1)):
+            if block.any():
+                even[block] = np.diag(told)[block].mean()
+        later = (rows * told + size * np.diag(even)) / (rows + size)  # n G
+        # H^-1 = B B', and (H + m G)^-1 = B diag(1 / (1 + m g / n)) B'.
+        inverse = np.linalg.inv(np.linalg.cholesky(part.mode.hessian))
+        values, vectors = np.linalg.eigh(inverse @ later @ inverse.T)
+        self._values = np.maximum(values, 0.0)  # g (p,)
+        self._rewards = ((vectors.T @ inverse) * part.mode.scale) @ part.rewards  # (p, D)
         self._mode = part.reward
         self._late, self._left = normal[:, :, : len(values)]  # (S, p) each
-        self._rewards = turned
 
     def __call__(self, times: float) -> float:
-        later = 1 + times * (self._values - 1)
-        gained = np.sqrt(np.maximum(1 / self._values - 1 / later, 0.0))
-        found = self._mode + (self._late * gained) @ self._rewards  # (S, D)
-        true = found + (self._left / np.sqrt(later)) @ self._rewards
+        left = 1 / (1 + (times - 1) * self._values)
+        found = self._mode + (self._late * np.sqrt(1 - left)) @ self._rewards  # (S, D)
+        true = found + (self._left * np.sqrt(left)) @ self._rewards
         lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(true, axis=1)
         products = np.einsum("sd,sd->s", found, true)
         return float(
