@@ -22,10 +22,10 @@ from prefcli.feedback.formats.questions import CHOICES, FORMAT, judged
 from prefcli.feedback.records import Feedback, Prompt, check_user, encoding_key
 from prefcli.services.bases import open_base, resolve_base
 from prefcli.services.candidates import Candidate, Pairs, encode_answers, sample_answers
-from prefcli.services.fit import PROBES
+from prefcli.services.feedback_encodings import FeedbackEncoder
 from prefcli.services.generate import MAX_NEW_TOKENS, STRANGE_PROMPT, TEMPERATURE, TOP_P, pick_seed
 from prefcli.services.question_prompts import logged_answers, prompts_to_ask
-from prefcli.services.spaces import open_space, reference_encodings, resolve_space
+from prefcli.services.spaces import open_space, resolve_space
 from prefcli.services.training_rows import training_rows
 from prefcli.solvers.acquisition import Belief
 from prefcli.solvers.bradley_terry import fit_reward
@@ -33,7 +33,6 @@ from prefcli.store import Encoding, Store
 
 if TYPE_CHECKING:
     from prefcli.base import Base
-    from prefcli.latent.space import Space
     from prefcli.progress import Progress
 
 PLAIN_SHARE = 0.25
@@ -170,7 +169,7 @@ def ask(
         Candidate(p, t, alone, fresh[encoding_key(p, t)]) for (p, t), alone in answers_of.items()
     ]
     history = [stored.feedback for stored in store.feedback(user)]
-    encodings = _encodings(store, reference.fingerprint, base, loaded, history, progress)
+    encoder = FeedbackEncoder(store, reference, progress, (base, loaded))
     return Asker(
         store=store,
         user=user,
@@ -178,8 +177,8 @@ def ask(
         space=reference.fingerprint,
         pairs=Pairs.of(pool, loaded.size),
         history=history,
-        encodings=encodings,
-        background=reference_encodings(reference),
+        encodings=encoder.encode([history]),
+        background=encoder.background(),
         warnings=warnings,
     )
 
@@ -215,7 +214,8 @@ class Asker:
         self._asked = 0
         seen = {(row.prompt, text) for row in history for text in row.responses}
         known = np.array([(a.prompt, a.response) in seen for a in pairs.answers], dtype=bool)
-        self._open = ~known[pairs.index].all(axis=1)  # (c,) never judged side by side
+        # (c,) never judged side by side
+        self._open: npt.NDArray[np.bool_] = ~np.all(known[pairs.index], axis=1)
         self._fresh = np.ones(int(pairs.prompt.max(initial=-1)) + 1, dtype=bool)
         if not self._open.any():
             raise DataError(
@@ -230,7 +230,7 @@ class Asker:
 
     def questions(self) -> list[Question]:
         """All questions at once, none of them answered; each reckons with those before it."""
-        found = []
+        found: list[Question] = []
         while len(found) < self.settings.questions and self._open.any():
             question, row = self._choose()
             first, second = self.pairs.points[self.pairs.index[row]]
@@ -311,33 +311,6 @@ class Asker:
     @staticmethod
     def _details() -> dict[str, Any]:
         return {"sources": [SOURCE], "formats": [FORMAT.name], "read": 1, "ties": 0, "rejected": 0}
-
-
-def _encodings(
-    store: Store,
-    fingerprint: str,
-    base: Base,
-    space: Space,
-    history: Sequence[Feedback],
-    progress: Progress | None,
-) -> dict[bytes, Encoding]:
-    """Encodings of what the user judged before; those that are missing are computed and kept."""
-    answers = {
-        encoding_key(row.prompt, text): (row.prompt, text)
-        for row in history
-        for text in row.responses
-    }
-    found = store.encodings(fingerprint, answers.keys())
-    missing = [key for key in answers if key not in found]
-    if missing:
-        fresh = encode_answers(base, space, [answers[key] for key in missing], progress)
-        probes = missing[:: max(1, len(missing) // PROBES)]  # as a fit measures them
-        measured = space.bits_per_byte(base, [answers[key] for key in probes])
-        for key, bits in zip(probes, measured, strict=True):
-            fresh[key] = replace(fresh[key], bits_per_byte=bits)
-        store.add_encodings(fingerprint, fresh)
-        found.update(fresh)
-    return found
 
 
 def _warnings(base: Base, name: str, prompts: Sequence[Prompt]) -> list[str]:

@@ -82,7 +82,9 @@ class Pairs:
         means = b"".join(answer.encoding.mean for answer in answers)
         points = np.frombuffer(means, dtype="<f4").astype(np.float64).reshape(-1, size)
         index = table[:, 1:]
-        return cls(answers, index, table[:, 0], plain[index].all(axis=1), points)
+        return cls(
+            answers, index, table[:, 0], np.asarray(plain[index].all(axis=1), dtype=bool), points
+        )
 
 
 def sample_answers(

@@ -27,15 +27,26 @@ PROBES = 32  # answers whose bits per byte are measured, per user
 
 
 class FeedbackEncoder:
-    """One space; its base is loaded when the first answer has to be encoded."""
+    """One space; its base is loaded when the first answer has to be encoded.
+
+    Args:
+        store: The open home.
+        reference: The space.
+        progress: Told how far encoding is.
+        loaded: Base and space, where they are loaded already.
+    """
 
     def __init__(
-        self, store: Store, reference: SpaceReference, progress: Progress | None = None
+        self,
+        store: Store,
+        reference: SpaceReference,
+        progress: Progress | None = None,
+        loaded: tuple[Base, Space] | None = None,
     ) -> None:
         self.store = store
         self.reference = reference
         self.progress = progress
-        self._loaded: tuple[Base, Space] | None = None
+        self._loaded = loaded
         self._background: FloatArray | None = None
 
     def background(self) -> FloatArray:
