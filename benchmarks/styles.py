@@ -241,7 +241,7 @@ class HeldOut:
     def of_base(self) -> Measured:
         """The base's own answers: the mean of its sets, one answer per prompt in each."""
         sets = [[answers[i] for answers in self.rivals] for i in range(RIVALS)]
-        each = [self._quality(answers) for answers in sets]
+        each = [self.quality(answers) for answers in sets]
         quality = {name: statistics.fmean(q[name] for q in each) for name in each[0]}
         return Measured("", "base", self.seed, 0, win_rate=0.5, **quality)
 
@@ -262,11 +262,11 @@ class HeldOut:
         for number, (user, source, draw, _) in enumerate(jobs):
             answers = texts[number * PROMPTS : (number + 1) * PROMPTS]
             rate = win_rate(USERS[user], answers, self.rivals)
-            quality = self._quality(answers)
+            quality = self.quality(answers)
             result = Measured(user, source, self.seed, draw, win_rate=rate, **quality)
             yield result, {"prompt": self.asked[0].prompt, "answer": answers[0]}
 
-    def _quality(self, answers: Sequence[str]) -> dict[str, float]:
+    def quality(self, answers: Sequence[str]) -> dict[str, float]:
         """What no user was asked about."""
         about = [
             self.judge.share(question.topic, answer)

@@ -6,10 +6,15 @@ no fixed order). Symmetric matrices are stored as their upper triangle, row by r
 
     weight (d,)    curvature (d (d + 1) / 2,)    covariance (d (d + 1) / 2,)    z (d,)
 
-`z` is missing from the profile of a user whose feedback prefers nothing. Reading a blob and
-writing it again gives the same bytes.
+`z` is missing from the profile of a user whose feedback prefers nothing. A profile that generates
+elsewhere for each prompt has a policy as well (`solvers.policy`), and `z` is where the average of
+the user's prompts leads:
 
-Letters: d latent dimensions.
+    policy.level (2 d,)    policy.outer (2 d, r)    policy.inner (r, F)    policy.centre (r,)
+
+Reading a blob and writing it again gives the same bytes.
+
+Letters: d latent dimensions, F features of a prompt, r rank.
 """
 
 from __future__ import annotations
@@ -25,12 +30,14 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from prefcli.errors import DataError
+from prefcli.solvers.policy import Policy
 from prefcli.solvers.reward import Reward, point_at_strength
 
 FloatArray = npt.NDArray[np.float64]
 
 FORMAT = 1
 _METADATA = "prefcli"
+_POLICY = "policy."  # before the names of its arrays
 _NUMBERS = ("intercept", "log_evidence", "weight_scale", "curvature_scale", "curved")
 # Not in profiles of before there was a prior over users.
 _NEWER = ("population",)
@@ -49,6 +56,7 @@ class Profile:
         z: (d,) the point to generate with at strength 1; None when the feedback prefers nothing.
             Like the reward's arrays, float64 with the precision of float32.
         created: When it was fitted, ISO 8601 UTC.
+        policy: Where to generate for each prompt; None when that is z for all of them.
     """
 
     user: str
@@ -58,6 +66,7 @@ class Profile:
     rho: float
     z: FloatArray | None
     created: str
+    policy: Policy | None = None
 
     @classmethod
     def from_reward(
@@ -100,16 +109,70 @@ class Profile:
             created=created or datetime.now(UTC).isoformat(timespec="seconds"),
         )
 
-    def latent(self, strength: float = 1.0, rho: float | None = None) -> FloatArray | None:
+    @classmethod
+    def from_policy(
+        cls, user: str, space: str, policy: Policy, rho: float, *, method: str, beta: float
+    ) -> Profile:
+        """The profile of a policy that was trained; its reward is the implicit one of DPO.
+
+        That reward holds at the average of the user's prompts, and has no covariance: DPO says
+        nothing of how sure it is.
+
+        Args:
+            user: Whose it is.
+            space: Fingerprint of the space.
+            policy: The trained policy.
+            rho: The space's reach, in standard deviations.
+            method: How it was trained.
+            beta: Of the training.
+
+        Raises:
+            DataError: rho is negative or not finite.
+        """
+        weight, curvature = policy.reward(beta)
+        reward = Reward(
+            weight=_single(weight),
+            curvature=_single(curvature),
+            intercept=0.0,
+            covariance=np.zeros_like(curvature),
+            log_evidence=0.0,
+            weight_scale=0.0,
+            curvature_scale=0.0,
+            curved=float(curvature.any()),
+            iterations=0,
+            converged=True,
+        )
+        return cls(
+            user=user,
+            space=space,
+            method=method,
+            reward=reward,
+            rho=rho,
+            z=policy.latent(1.0, rho),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            policy=policy,
+        )
+
+    def latent(
+        self,
+        strength: float = 1.0,
+        rho: float | None = None,
+        features: FloatArray | None = None,
+    ) -> FloatArray | None:
         """The z (d,) to generate with, or None for no prefix: the base itself.
 
         Args:
             strength: 0 is the base, 1 the best point within reach, above 1 beyond it.
             rho: Another reach than the one the profile was fitted for.
+            features: (F,) what the space read off the prompt at hand; a profile without a policy
+                does not need it, one with a policy takes the average of the user's prompts instead.
 
         Raises:
-            DataError: strength or rho is negative or not finite.
+            DataError: strength or rho is negative or not finite, or the features are not those of
+                the profile's space.
         """
+        if self.policy is not None:
+            return self.policy.latent(strength, self.rho if rho is None else rho, features)
         if strength == 1 and rho in (None, self.rho):
             return self.z
         return point_at_strength(self.reward, strength, self.rho if rho is None else rho)
@@ -125,6 +188,8 @@ class Profile:
         }
         if self.z is not None:
             tensors["z"] = self.z
+        if self.policy is not None:
+            tensors |= {_POLICY + name: array for name, array in vars(self.policy).items()}
         metadata = {
             "format": FORMAT,
             "user": self.user,
@@ -185,7 +250,18 @@ class Profile:
         )
         z = _vector(tensors, "z", size) if "z" in tensors else None
         texts = {name: str(metadata[name]) for name in ("user", "space", "method", "created")}
-        return cls(**texts, reward=reward, rho=float(metadata["rho"]), z=z)
+        policy = _policy(tensors, size) if _POLICY + "level" in tensors else None
+        return cls(**texts, reward=reward, rho=float(metadata["rho"]), z=z, policy=policy)
+
+
+def _policy(tensors: dict[str, Any], size: int) -> Policy:
+    centre = _vector(tensors, _POLICY + "centre")
+    return Policy(
+        level=_vector(tensors, _POLICY + "level", 2 * size),
+        outer=_matrix(tensors, _POLICY + "outer", (2 * size, len(centre))),
+        inner=_matrix(tensors, _POLICY + "inner", (len(centre), None)),
+        centre=centre,
+    )
 
 
 def _single(array: FloatArray) -> FloatArray:
@@ -209,6 +285,14 @@ def _vector(tensors: dict[str, Any], name: str, size: int | None = None) -> Floa
     if not np.isfinite(tensor).all():
         raise ValueError(f"{name} holds a value that is not finite")
     return tensor.astype(np.float64)
+
+
+def _matrix(tensors: dict[str, Any], name: str, shape: tuple[int, int | None]) -> FloatArray:
+    tensor = np.asarray(tensors[name])
+    rows, columns = shape
+    if tensor.ndim != 2 or len(tensor) != rows or columns not in (None, tensor.shape[1]):
+        raise ValueError(f"{name} is of shape {tensor.shape}")
+    return _vector({name: tensor.reshape(-1)}, name).reshape(tensor.shape)
 
 
 def _symmetric(triangle: FloatArray, size: int) -> FloatArray:

@@ -13,6 +13,7 @@ from safetensors.numpy import load, save
 from prefcli.errors import DataError
 from prefcli.profile import Profile
 from prefcli.solvers.bradley_terry import Rows, fit_reward, point_at_strength
+from prefcli.solvers.policy import Policy
 
 
 def make_profile(size=8, pairs=60, curved=True, user="alice"):
@@ -22,6 +23,16 @@ def make_profile(size=8, pairs=60, curved=True, user="alice"):
     first = (liked > 0)[:, None]
     rows = Rows(np.where(first, a, b), np.where(first, b, a))
     return Profile.from_reward(user, "space-fingerprint", fit_reward(rows), 3.0)
+
+
+def make_policy_profile(size=8, features=30, scale=1.0):
+    rng = np.random.default_rng(0)
+    policy = Policy.from_linear(
+        scale * rng.standard_normal((2 * size, features)) / features**0.5,
+        scale * rng.standard_normal(2 * size),
+        rng.standard_normal((40, features)),
+    )
+    return Profile.from_policy("alice", "space", policy, 3.0, method="latent-dpo", beta=0.1)
 
 
 PROFILE = make_profile()
@@ -36,8 +47,20 @@ BLOB = PROFILE.to_bytes()
         make_profile(1, 3),
         make_profile(pairs=0),
         make_profile(curved=False, user='Zoë "the\\user" 李'),
+        make_policy_profile(),
+        make_policy_profile(24, 192),
+        make_policy_profile(scale=0.0),
     ],
-    ids=["usual", "large", "one dimension", "no feedback", "odd name"],
+    ids=[
+        "usual",
+        "large",
+        "one dimension",
+        "no feedback",
+        "odd name",
+        "policy",
+        "large policy",
+        "policy at the prior",
+    ],
 )
 def test_reading_and_writing_again_gives_the_same_bytes(profile):
     blob = profile.to_bytes()
@@ -64,6 +87,41 @@ def test_it_stays_small(size):
     assert len(make_profile(size, 300, user="u" * 64).to_bytes()) <= 16 * 1024
 
 
+def test_a_policy_stays_small():
+    assert len(make_policy_profile(24, 192).to_bytes()) <= 16 * 1024
+
+
+def test_a_stored_policy_generates_where_the_fresh_one_did():
+    fresh = make_policy_profile()
+    stored = Profile.from_bytes(fresh.to_bytes())
+    prompt, other = np.random.default_rng(1).standard_normal((2, 30))
+    for more in ({}, {"features": prompt}, {"features": other, "strength": 0.5}, {"rho": 1.0}):
+        np.testing.assert_array_equal(stored.latent(**more), fresh.latent(**more))
+    assert np.abs(fresh.latent(features=prompt) - fresh.latent(features=other)).max() > 0.01
+    np.testing.assert_array_equal(fresh.latent(), fresh.z)
+
+
+def test_a_profile_without_a_policy_generates_alike_for_every_prompt():
+    np.testing.assert_array_equal(PROFILE.latent(features=np.ones(5)), PROFILE.z)
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"policy.centre": None},
+        {"policy.inner": None},
+        {"policy.centre": np.zeros(3, np.float32)},
+        {"policy.level": np.zeros(3, np.float32)},
+        {"policy.outer": np.zeros(16, np.float32)},
+        {"policy.inner": np.full((8, 30), np.nan, np.float32)},
+        {"policy.inner": np.zeros((8, 30))},
+    ],
+)
+def test_a_policy_that_does_not_fit_together_is_refused(tensors):
+    with pytest.raises(DataError, match="not a readable profile"):
+        Profile.from_bytes(rewritten({}, tensors, make_policy_profile().to_bytes()))
+
+
 def test_strength_one_is_the_stored_point_and_others_follow_the_reward():
     np.testing.assert_array_equal(PROFILE.latent(), PROFILE.z)
     for strength, rho in ((0.5, 3.0), (2.0, 3.0), (1.0, 5.0)):
@@ -87,12 +145,12 @@ def test_a_negative_strength_is_refused():
         PROFILE.latent(-1.0)
 
 
-def rewritten(metadata=(), tensors=()):
+def rewritten(metadata=(), tensors=(), blob=BLOB):
     """The blob with some metadata or tensors replaced; None takes one away."""
-    length = int.from_bytes(BLOB[:8], "little")
-    header = json.loads(BLOB[8 : 8 + length])
+    length = int.from_bytes(blob[:8], "little")
+    header = json.loads(blob[8 : 8 + length])
     data = json.loads(header["__metadata__"]["prefcli"]) | dict(metadata)
-    arrays = load(BLOB) | dict(tensors)
+    arrays = load(blob) | dict(tensors)
     return save(
         {name: array for name, array in arrays.items() if array is not None},
         metadata={"prefcli": json.dumps({k: v for k, v in data.items() if v is not None})},

@@ -38,6 +38,11 @@ def spaces(incomplete: str) -> list[str]:
     return _names("select name from spaces", incomplete, BUILT_IN)
 
 
+def methods(incomplete: str) -> list[str]:
+    """The methods of `fit`."""
+    return [name for name in ("bradley-terry", "latent-dpo") if name.startswith(incomplete)]
+
+
 def _names(query: str, incomplete: str, *built_in: str) -> list[str]:
     names = {*built_in, *_column(query)}
     return sorted(name for name in names if name.startswith(incomplete))

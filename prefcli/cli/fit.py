@@ -34,12 +34,14 @@ COLUMNS = (
     help="Learn a user's profile from their feedback.\n\n"
     "Every fit is a new version; older ones stay. HELD OUT is the accuracy on prompts that "
     "were kept out of the fit, a dash where there are too few to tell. With --all, what users "
-    "have in common is learned as well, and helps those who said little.",
+    "have in common is learned as well, and helps those who said little. What the methods do: "
+    "docs/methods.md.",
     short_help="Learn a user's profile from their feedback.",
     epilog=examples(
         "prefcli fit --user alice",
         "prefcli fit --all --jsonl",
         "prefcli fit --user alice --half-life 90",
+        "prefcli fit --user alice --method latent-dpo",
     ),
 )
 def fit(
@@ -61,6 +63,16 @@ def fit(
     ] = False,
     half_life: HalfLife = None,
     space: Space = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            metavar="NAME",
+            help="bradley-terry, a convex reward over z; or latent-dpo, the paper's own: a policy "
+            "that reads each prompt, trained in seconds.",
+            autocompletion=completion.methods,
+        ),
+    ] = "bradley-terry",
     as_json: Json = False,
     as_jsonl: JsonLines = False,
 ) -> None:
@@ -80,12 +92,22 @@ def fit(
     with Output() as output, Store.open() as store:
         if user is not None:
             report = service.fit(
-                store, user, space=space, half_life=half_life, progress=output.progress
+                store,
+                user,
+                space=space,
+                method=method,
+                half_life=half_life,
+                progress=output.progress,
             )
             reports = iter([report])
         else:
             reports = service.fit_all(
-                store, space=space, half_life=half_life, force=force, progress=output.progress
+                store,
+                space=space,
+                method=method,
+                half_life=half_life,
+                force=force,
+                progress=output.progress,
             )
         rows = print_reports(output, reports, as_json, as_jsonl)
         if not rows:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
@@ -83,11 +84,16 @@ class Encoder(nn.Module):
 
     def raw(self, states: Tensor, answer: Tensor) -> tuple[Tensor, Tensor]:
         """The same before centring and whitening, (B, Z) each: what training sees."""
+        features = self.features(states, answer)
+        return self.mean(features), self.log_var(features)
+
+    def features(self, states: Tensor, read: Tensor) -> Tensor:
+        """What the head makes of the tokens under a mask (B, T) before it places them, (B, W)."""
         memory = self.project(self.norm(states.float()))  # (B, T, W)
         query = self.query.expand(len(states), -1, -1)  # (B, Q, W)
-        pooled, _ = self.attend(query, memory, memory, key_padding_mask=answer == 0)
-        features: Tensor = self.pool(self.between(pooled.flatten(1)))  # (B, W)
-        return self.mean(features), self.log_var(features)
+        pooled, _ = self.attend(query, memory, memory, key_padding_mask=read == 0)
+        features: Tensor = self.pool(self.between(pooled.flatten(1)))
+        return features
 
 
 def encode_ids(
@@ -109,3 +115,10 @@ def encode_ids(
     states = base.hidden_states(ids, encoder.depth)  # (B, T, D)
     mean, log_var = (encoder.raw if raw else encoder)(states, answer)
     return mean.float(), log_var.float()
+
+
+def prompt_features(base: Base, encoder: Encoder, prompts: Sequence[Sequence[int]]) -> Tensor:
+    """What the encoder sees in each prompt alone, of mean 0 and variance 1 within a row, (B, W)."""
+    ids, mask = base.pad(prompts)
+    found = encoder.features(base.hidden_states(ids, encoder.depth), mask)
+    return F.layer_norm(found.float(), found.shape[-1:])

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from prefcli.errors import DataError, UsageError
 from prefcli.latent.adapter import Adapter, AdapterConfig
-from prefcli.latent.encoder import Encoder, EncoderConfig, encode_ids
+from prefcli.latent.encoder import Encoder, EncoderConfig, encode_ids, prompt_features
 from prefcli.latent.files import (
     FORMAT,
     WEIGHTS,
@@ -195,6 +195,20 @@ class Space:
                 )
             means, log_vars = mean.cpu().numpy(), log_var.cpu().numpy()
             yield [(i, Encoded(means[j], log_vars[j], rows[i][2])) for j, i in enumerate(chunk)]
+
+    def read_prompts(
+        self, base: Base, prompts: Sequence[Prompt], batch_size: int = 64
+    ) -> npt.NDArray[np.float64]:
+        """What the encoder sees in each prompt (N, W), before there is an answer."""
+        rows = [base.prompt_ids(prompt, self.config.max_prompt_tokens) for prompt in prompts]
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+        found = np.zeros((len(rows), self.config.encoder.width))
+        for start in range(0, len(order), batch_size):
+            chunk = order[start : start + batch_size]
+            with torch.no_grad():
+                features = prompt_features(base, self.encoder, [rows[i] for i in chunk])
+            found[chunk] = features.cpu().numpy()
+        return found
 
     def prefix(self, base: Base, z: npt.ArrayLike) -> Tensor:
         """The attention prefix of one z (K,): (L, 2, H, P, E)."""

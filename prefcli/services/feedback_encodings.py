@@ -72,7 +72,7 @@ class FeedbackEncoder:
         missing = [key for key in texts if key not in found]
         if not missing:
             return found
-        base, space = self._models()
+        base, space = self.models()
         probes: set[bytes] = set()
         for each in answers:
             new = [key for key in each if key not in found]
@@ -98,7 +98,8 @@ class FeedbackEncoder:
                 self.progress("encoding answers", done, len(missing))
         return found
 
-    def _models(self) -> tuple[Base, Space]:
+    def models(self) -> tuple[Base, Space]:
+        """Base and space, loaded when they are first asked for."""
         if self._loaded is None:
             base = open_base(resolve_base(self.store, self.reference.base), self.progress)
             space = open_space(self.reference)

@@ -1,7 +1,7 @@
 """Fit: from a user's feedback to a profile.
 
 Each answer is encoded once per space and cached; after that no language model runs, and nothing
-here imports torch.
+here imports torch. (The paper's own method does both: see `services.latent_dpo`.)
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from prefcli.errors import NotFoundError
+from prefcli.errors import NotFoundError, UsageError
 from prefcli.feedback.records import Feedback
 from prefcli.profile import Profile
 from prefcli.services.feedback_encodings import FeedbackEncoder
@@ -24,11 +24,13 @@ from prefcli.services.training_rows import training_rows
 from prefcli.solvers.bradley_terry import fit_reward
 from prefcli.solvers.learned import in_words, judge
 from prefcli.solvers.validation import hold_out, train_accuracy
-from prefcli.store import Encoding, Store
+from prefcli.store import Encoding, Store, StoredFeedback
 
 if TYPE_CHECKING:
     from prefcli.progress import Progress
+    from prefcli.services.latent_dpo import PolicyFit
 
+BRADLEY_TERRY, LATENT_DPO = METHODS = ("bradley-terry", "latent-dpo")
 TOGETHER = 4096  # judgements whose answers are encoded together when everybody is fitted
 # Feedback is outside a base's world if its median answer costs more bits per byte than this many
 # times the 99th percentile of the base's own answers.
@@ -72,11 +74,22 @@ class FitReport:
         return asdict(self)
 
 
+def check_method(method: str) -> None:
+    """Refuse what is no method.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if method not in METHODS:
+        raise UsageError(f"--method {method}: expected {' or '.join(METHODS)}")
+
+
 def fit(
     store: Store,
     user: str,
     *,
     space: str | None = None,
+    method: str = BRADLEY_TERRY,
     half_life: float | None = None,
     progress: Progress | None = None,
 ) -> FitReport:
@@ -86,13 +99,21 @@ def fit(
         store: The open home.
         user: Whose feedback.
         space: Name of a space; default the one in use.
+        method: bradley-terry, or latent-dpo, the paper's own, which trains a policy.
         half_life: Days after which a judgement counts half; default all count alike.
 
     Raises:
+        UsageError: no such method, or the half-life is not above 0.
         NotFoundError: the user has no feedback, or there is no such space.
-        UsageError: the half-life is not above 0.
     """
-    (report,) = fit_users(store, [user], space=space, half_life=half_life, progress=progress)
+    (report,) = fit_users(
+        store,
+        [user],
+        space=space,
+        methods={user: method},
+        half_life=half_life,
+        progress=progress,
+    )
     return report
 
 
@@ -100,6 +121,7 @@ def fit_all(
     store: Store,
     *,
     space: str | None = None,
+    method: str = BRADLEY_TERRY,
     half_life: float | None = None,
     force: bool = False,
     progress: Progress | None = None,
@@ -112,22 +134,23 @@ def fit_all(
     Args:
         store: The open home.
         space: Name of a space; default the one in use.
-        half_life: As in `fit`.
+        method, half_life: As in `fit`.
         force: Fit those, too, whose profile is up to date, and learn the common prior anew.
         progress: Told how far encoding is.
 
     Raises:
+        UsageError: no such method, or the half-life is not above 0.
         NotFoundError: there is no feedback at all, or no such space.
-        UsageError: the half-life is not above 0.
     """
     marks = store.feedback_marks()
     if not marks:
         raise NotFoundError("no feedback yet: `prefcli ingest FILE --user NAME` first")
+    check_method(method)
     fitter = _Fitter(store, resolve_space(store, space), half_life, progress)
-    users = [user for user in marks if force or not fitter.is_current(user, marks[user])]
+    users = [user for user in marks if force or not fitter.is_current(user, marks[user], method)]
     fitter.learn_common(users, marks)
     for user in users:
-        yield fitter.fit(user)
+        yield fitter.fit(user, method)
 
 
 def fit_users(
@@ -135,6 +158,7 @@ def fit_users(
     users: Sequence[str],
     *,
     space: str | None = None,
+    methods: Mapping[str, str] | None = None,
     half_life: float | None = None,
     common: bool = False,
     progress: Progress | None = None,
@@ -145,19 +169,23 @@ def fit_users(
         store: The open home.
         users: Whose feedback.
         space: Name of a space; default the one in use.
+        methods: How, by user; bradley-terry for whoever is not in it.
         half_life: As in `fit`.
         common: Whether to learn first what users have in common, as `fit_all` does.
         progress: Told how far encoding is.
 
     Raises:
+        UsageError: no such method, or the half-life is not above 0.
         NotFoundError: one has no feedback, or there is no such space.
-        UsageError: the half-life is not above 0.
     """
+    methods = methods or {}
+    for method in methods.values():
+        check_method(method)
     fitter = _Fitter(store, resolve_space(store, space), half_life, progress)
     if common:
         fitter.learn_common(users, store.feedback_marks())
     for user in users:
-        yield fitter.fit(user)
+        yield fitter.fit(user, methods.get(user, BRADLEY_TERRY))
 
 
 class _Fitter:
@@ -176,13 +204,13 @@ class _Fitter:
         self.half_life = half_life
         self.encoder = FeedbackEncoder(store, reference, progress)
 
-    def is_current(self, user: str, mark: tuple[int, int]) -> bool:
+    def is_current(self, user: str, mark: tuple[int, int], method: str) -> bool:
         """Whether the user's profile in this space is of the feedback they have now."""
         latest = self.store.profile(user, space=self.reference.fingerprint)
         if latest is None:
             return False
-        made_from = latest.summary.get("seen"), latest.summary.get("half_life")
-        return made_from == (list(mark), self.half_life)
+        made_from = [latest.summary.get(name) for name in ("seen", "half_life", "method")]
+        return made_from == [list(mark), self.half_life, method]
 
     def learn_common(self, users: Sequence[str], marks: Mapping[str, tuple[int, int]]) -> None:
         """Encode what these users judged, and learn what everybody has in common if it is due.
@@ -200,16 +228,16 @@ class _Fitter:
         if users:
             renew(self.store, self.encoder, list(marks), changed=len(users))
 
-    def fit(self, user: str) -> FitReport:
+    def fit(self, user: str, method: str = BRADLEY_TERRY) -> FitReport:
         stored = list(self.store.feedback(user))
         judged = [row.feedback for row in stored]
         if not judged:
             raise NotFoundError(
                 f"no feedback by user {user!r}: `prefcli ingest FILE --user {user}` first"
             )
-        judged = [row.feedback for row in stored]
         started = time.perf_counter()
         encodings = self.encoder.encode([judged])
+        policy = self._policy(stored, encodings) if method == LATENT_DPO else None
         encoded = time.perf_counter()
         size = int(self.reference.description["latent_size"])
         recency = recency_weights(stored, self.half_life)
@@ -217,15 +245,20 @@ class _Fitter:
         prior = common_prior(self.store, self.reference.fingerprint, user)
         rows = training.rows
         solving = time.perf_counter()
-        reward = fit_reward(rows, prior)
-        profile = Profile.from_reward(
-            user=user,
-            space=self.reference.fingerprint,
-            reward=reward,
-            rho=float(self.reference.description["rho"]),
-        )
+        if policy is not None:
+            profile = policy.profile(user, self.reference.fingerprint)
+        else:
+            profile = Profile.from_reward(
+                user=user,
+                space=self.reference.fingerprint,
+                reward=fit_reward(rows, prior),
+                rho=float(self.reference.description["rho"]),
+            )
         solved = time.perf_counter()
-        heldout = hold_out(rows, training.pair_groups, training.thumb_groups, prior=prior)
+        if policy is not None:
+            heldout = policy.hold_out()
+        else:
+            heldout = hold_out(rows, training.pair_groups, training.thumb_groups, prior=prior)
         learned = judge(profile.reward, heldout)
         validated = time.perf_counter()
         artifact = profile.to_bytes()
@@ -237,10 +270,10 @@ class _Fitter:
             "thumbs": len(rows.thumbs),
             "kinds": training.kinds,
             "prompts": training.prompts,
-            "train_accuracy": _rounded(train_accuracy(reward, rows)),
+            "train_accuracy": _rounded(train_accuracy(profile.reward, rows)),
             "heldout_accuracy": None if heldout is None else round(heldout.accuracy, 4),
             "learned": learned.as_dict(),
-            "others_share": round(reward.population, 3),
+            "others_share": round(profile.reward.population, 3),
             "half_life": self.half_life,
             "encode_seconds": round(encoded - started, 4),
             "solve_seconds": round(solved - solving, 6),
@@ -249,6 +282,9 @@ class _Fitter:
             "bits_per_byte": _rounded(bits),
         }
         warnings = self._warnings(encodings, profile, bits)
+        if policy is not None:
+            summary |= policy.summary()
+            warnings = policy.warnings() + warnings
         if training.unused:
             warnings.append(
                 f"ratings that say nothing: {training.unused}, on a scale that is not known and "
@@ -262,6 +298,16 @@ class _Fitter:
         return FitReport(
             user=user, profile=f"{user}@{version}", version=version, warnings=warnings, **summary
         )
+
+    def _policy(
+        self, stored: Sequence[StoredFeedback], encodings: dict[bytes, Encoding]
+    ) -> PolicyFit:
+        from prefcli.services.latent_dpo import PolicyFit
+
+        judged = [row.feedback for row in stored]
+        recency = recency_weights(stored, self.half_life)
+        models = self.encoder.models()
+        return PolicyFit(judged, encodings, *models, self.encoder.progress, recency=recency)
 
     def _warnings(
         self, encodings: dict[bytes, Encoding], profile: Profile, bits: float | None

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from prefcli.base import Base
     from prefcli.latent.space import Space
+    from prefcli.profile import Profile
     from prefcli.progress import Progress
 
 MAX_NEW_TOKENS = 256
@@ -197,13 +198,15 @@ def generate_many(
 class Chosen:
     """A profile or a blend (which has no version), and the z to generate with.
 
-    z is None where nothing was learned.
+    z is None where nothing was learned; `by_prompt` is the profile itself where each prompt has a
+    z of its own.
     """
 
     user: str
     version: int | None
     z: npt.NDArray[np.float64] | None
     space: str
+    by_prompt: Profile | None = None
 
 
 @dataclass(frozen=True)
@@ -263,7 +266,8 @@ class Generator:
                     f"{space.name} has {size}: fit the user again"
                 )
             z = learned.latent(self.settings.strength)
-            self._profiles[name] = Chosen(taste.name, taste.version, z, taste.space)
+            own = learned if learned.policy is not None else None
+            self._profiles[name] = Chosen(taste.name, taste.version, z, taste.space, own)
         return self._profiles[name]
 
     def base(self) -> Base:
@@ -281,7 +285,7 @@ class Generator:
         from prefcli.decoding import sample
 
         base = self.base()
-        prefixes = [self._prefix(base, job.profile) for job in jobs]
+        prefixes = [self._prefix(base, job) for job in jobs]
         found = [""] * len(jobs)
         # Rows share a batch whatever their prefix; only a base that moves with a space's LoRA
         # must answer the rows of that space apart.
@@ -337,16 +341,23 @@ class Generator:
             settings=vars(self.settings),
         )
 
-    def _prefix(self, base: Base, chosen: Chosen | None) -> Tensor | None:
+    def _prefix(self, base: Base, job: Job) -> Tensor | None:
+        chosen = job.profile
         if chosen is None or chosen.z is None:
             return None
+        if chosen.space not in self._spaces:
+            space = open_space(space_of(self.store, chosen.space))
+            space.attach(base)
+            self._spaces[chosen.space] = space
+        space = self._spaces[chosen.space]
+        if chosen.by_prompt is not None:
+            # One prompt at a time: padding would round differently in another company.
+            features = space.read_prompts(base, [job.prompt])[0]
+            z = chosen.by_prompt.latent(self.settings.strength, features=features)
+            return None if z is None else space.prefix(base, z)
         key = (chosen.user, chosen.version)
         if key not in self._prefixes:
-            if chosen.space not in self._spaces:
-                space = open_space(space_of(self.store, chosen.space))
-                space.attach(base)
-                self._spaces[chosen.space] = space
-            self._prefixes[key] = self._spaces[chosen.space].prefix(base, chosen.z)
+            self._prefixes[key] = space.prefix(base, chosen.z)
         return self._prefixes[key]
 
     def _lora(self, chosen: Chosen | None) -> str | None:

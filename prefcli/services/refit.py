@@ -1,7 +1,8 @@
 """Refit: people move to a new space, from what they said before.
 
 What a profile learned in one space means nothing in another, so nothing is converted: everybody is
-fitted anew from their feedback, and keeps the older versions.
+fitted anew from their feedback, by the method of their latest profile, and keeps the older
+versions.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from prefcli.errors import NotFoundError
-from prefcli.services.fit import FitReport, fit_users
+from prefcli.services.fit import METHODS, FitReport, fit_users
 from prefcli.services.spaces import resolve_space, use_space
 from prefcli.store import Store
 
@@ -53,7 +54,9 @@ def refit(
                 f"no feedback by user {user!r}: `prefcli ingest FILE --user {user}` first, or "
                 "name the users who move with --user"
             )
-    yield from fit_users(store, users, space=space, common=True, progress=progress)
+    latest = {row.user: row.summary.get("method") for row in store.profiles()}
+    methods = {user: method for user, method in latest.items() if method in METHODS}
+    yield from fit_users(store, users, space=space, methods=methods, common=True, progress=progress)
     if use:
         use_space(store, space)
 

@@ -62,7 +62,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
 def test_one_user_is_a_row_and_warnings_go_to_stderr(run: Run, calls: list[Any]) -> None:
     result = run("fit", "--user", "alice", "--space", "everyday")
-    assert calls == [("alice", "everyday", None)]
+    assert calls == [("alice", "everyday", "bradley-terry", None)]
     head, row, learned = result.stdout.splitlines()
     assert head.split()[:3] == ["PROFILE", "PAIRS", "THUMBS"]
     assert " ".join(row.split()) == "alice@1 12 3 10 0.98 - 1.23 s 2.1 ms 3.21 KB"
@@ -100,7 +100,16 @@ def test_all_is_a_line_per_user(run: Run, calls: list[Any]) -> None:
     *table, learned = run("fit", "--all").stdout.splitlines()
     assert len(table) == 3
     assert learned == "something learned: alice, bob"
-    assert calls == [(None, None, None, False)] * 2
+    assert calls == [(None, None, "bradley-terry", None, False)] * 2
+
+
+def test_the_method_is_passed_on(run: Run, calls: list[Any]) -> None:
+    run("fit", "--user", "alice", "--method", "latent-dpo", "--json")
+    run("fit", "--all", "--method", "latent-dpo")
+    assert [call[:3] for call in calls] == [
+        ("alice", None, "latent-dpo"),
+        (None, None, "latent-dpo"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +126,10 @@ def test_words_that_do_not_fit_together_are_a_usage_error(
 def test_a_half_life_and_force_reach_the_service(run: Run, calls: list[Any]) -> None:
     run("fit", "--user", "alice", "--half-life", "90")
     run("fit", "--all", "--force")
-    assert calls == [("alice", None, 90.0), (None, None, None, True)]
+    assert calls == [
+        ("alice", None, "bradley-terry", 90.0),
+        (None, None, "bradley-terry", None, True),
+    ]
     refused = run("fit", "--user", "alice", "--force")
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert refused.stderr == "prefcli: error: --force is for --all: --user fits in any case\n"
