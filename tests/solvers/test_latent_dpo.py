@@ -143,7 +143,9 @@ def test_a_pair_weighs_in_the_loss_by_its_weight() -> None:
     def loss(weight: list[float]) -> float:
         weighted = JudgedPairs(pairs.features, pairs.chosen, pairs.rejected, torch.tensor(weight))
         return float(
-            latent_dpo_loss(head, weighted, LatentDpoConfig(), torch.Generator().manual_seed(3))
+            latent_dpo_loss(
+                head, weighted, LatentDpoConfig(), torch.Generator().manual_seed(3)
+            ).detach()
         )
 
     first, second = loss([1.0, 0.0]), loss([0.0, 1.0])
