@@ -215,7 +215,7 @@ class Asker:
         seen = {(row.prompt, text) for row in history for text in row.responses}
         known = np.array([(a.prompt, a.response) in seen for a in pairs.answers], dtype=bool)
         # (c,) never judged side by side
-        self._open: npt.NDArray[np.bool_] = ~np.all(known[pairs.index], axis=1)
+        self._open = ~(known[pairs.index[:, 0]] & known[pairs.index[:, 1]])
         self._fresh = np.ones(int(pairs.prompt.max(initial=-1)) + 1, dtype=bool)
         if not self._open.any():
             raise DataError(

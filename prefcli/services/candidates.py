@@ -82,9 +82,8 @@ class Pairs:
         means = b"".join(answer.encoding.mean for answer in answers)
         points = np.frombuffer(means, dtype="<f4").astype(np.float64).reshape(-1, size)
         index = table[:, 1:]
-        return cls(
-            answers, index, table[:, 0], np.asarray(plain[index].all(axis=1), dtype=bool), points
-        )
+        both = plain[index[:, 0]] & plain[index[:, 1]]
+        return cls(answers, index, table[:, 0], both, points)
 
 
 def sample_answers(
