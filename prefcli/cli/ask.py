@@ -152,8 +152,11 @@ def _dialogue(output: Output, asker: Asker, count: int) -> None:
             output.note("the prompts have no more different answers: give more with --prompts FILE")
             return
         _show(output, question, f"Question {number} of {count}")
-        choice = _choice()
-        output.text(choice)
+        choice = ""
+        try:
+            choice = _choice()
+        finally:  # Ctrl-C ends the line, too
+            output.text(choice)
         if choice == "quit":
             return
         if choice != "skip":

@@ -59,7 +59,7 @@ def test_an_unknown_format_shows_the_fields_and_the_nearest_formats() -> None:
 def test_an_unknown_name_is_a_usage_error_with_a_hint() -> None:
     with pytest.raises(UsageError, match="did you mean trl-preference"):
         by_name("trl-preferences")
-    with pytest.raises(UsageError, match="formats: prefcli, argilla"):
+    with pytest.raises(UsageError, match="formats: prefcli, prefcli-ask, argilla"):
         by_name("?")
 
 
@@ -142,7 +142,9 @@ def read_in_every_format(row: dict[str, Any]) -> None:
         except DataError as error:
             assert "\n" not in error.message
         else:
-            assert parsed or one in OF_TOOLS, "a row that says nothing is refused, not passed over"
+            assert parsed or one in (*OF_TOOLS, by_name("prefcli-ask")), (
+                "a row that says nothing is refused, not passed over"
+            )
             assert all(len(feedback.key) == 16 for feedback in parsed)
             assert {feedback.user for feedback in parsed} <= {"alice"}
             assert {feedback.kind for feedback in parsed} <= set(one.kinds)
