@@ -10,6 +10,7 @@ from prefcli import __version__
 from prefcli.cli import (
     ask,
     base,
+    compare,
     demo,
     feedback,
     fit,
@@ -70,6 +71,7 @@ app.add_typer(fit.commands)
 app.add_typer(refit.commands)
 app.add_typer(ask.commands)
 app.add_typer(generate.commands)
+app.add_typer(compare.commands)
 app.add_typer(log.rating)
 app.add_typer(log.commands, name="log")
 app.add_typer(profile.commands, name="profile")

@@ -125,7 +125,7 @@ def generate(
         raise UsageError("--count is for one prompt: give a --batch its lines several times")
     if resume is not None and batch is None:
         raise UsageError("--resume goes on with a --batch FILE: give both")
-    text = _read_prompt(prompt) if batch is None else ""
+    text = read_prompt(prompt) if batch is None else ""
 
     from prefcli.store import Store
 
@@ -231,7 +231,14 @@ def _answer_lines(
         raise DataError(f"{source}: {bad} {were} bad, see the field 'error' of the output")
 
 
-def _read_prompt(argument: str | None) -> str:
+def read_prompt(argument: str | None) -> str:
+    """The prompt: the argument, or all of stdin.
+
+    Raises:
+        UsageError: there is none.
+        DataError: it is not UTF-8.
+        NotFoundError: stdin cannot be read.
+    """
     if argument is not None and argument != "-":
         try:
             argument.encode()
