@@ -117,14 +117,19 @@ class _Evidence:
         reference: SpaceReference,
         prior: Sequence[Component],
     ) -> _Evidence | None:
-        """None where judgements or encodings are gone, or nothing was learned from them."""
+        """None where judgements or encodings are gone, or nothing was learned from them.
+
+        A policy says nothing of its uncertainty.
+        """
         keys = {
             encoding_key(row.feedback.prompt, response)
             for row in judged
             for response in row.feedback.responses
         }
         encodings = store.encodings(reference.fingerprint, keys)
-        if not judged or len(encodings) < len(keys) or profile.z is None:
+        if profile.policy is not None or profile.z is None:
+            return None
+        if not judged or len(encodings) < len(keys):
             return None
         said = [row.feedback for row in judged]
         size = len(profile.reward.weight)
