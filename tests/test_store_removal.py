@@ -1,4 +1,4 @@
-"""What is removed is gone, all of it or none, and nothing else is."""
+"""What is removed is gone and nothing else is, in one go or after an interruption."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from prefcli.errors import NotFoundError, PrefcliError
 from prefcli.feedback.records import Feedback, encoding_key, text_prompt
 from prefcli.store import Encoding, Selection, Store
+from prefcli.store.removal import Removal
 
 SECRET = "the zebra's password is swordfish"
 
@@ -203,3 +204,78 @@ def test_a_reader_that_keeps_old_pages_is_told_and_a_second_call_finishes(home: 
         assert SECRET.encode() not in files(home)
         with pytest.raises(NotFoundError):
             store.forget_user("alice")
+
+
+# Interrupted, and others in between
+
+
+def interrupt_after(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
+    """Batches of one row, and Ctrl-C before the next one."""
+    monkeypatch.setattr("prefcli.store.removal._BATCH", 1)
+    ranges = Removal._ranges
+
+    def cut(self: Removal, *arguments: Any) -> Iterator[tuple[int, int]]:
+        for done, found in enumerate(ranges(self, *arguments)):
+            if done == batches:
+                raise KeyboardInterrupt
+            yield found
+
+    monkeypatch.setattr(Removal, "_ranges", cut)
+
+
+def test_forgetting_that_is_interrupted_is_finished_by_a_second_call(
+    home: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store)
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 2)
+        with pytest.raises(KeyboardInterrupt):
+            store.forget_user("alice")
+    assert numbers(store) == [1, 4, 5]  # of alice's rows, the one for her team is left
+    assert store.setting("scrub_pending") == "1"
+    assert store.population("one") is None
+    assert store.forget_user("alice").judgements == 1
+    assert store.setting("scrub_pending") is None
+    assert numbers(store) == [1, 5]
+    shared = [
+        encoding_key(row.feedback.prompt, text)
+        for row in store.feedback()
+        for text in row.feedback.responses
+    ]
+    connection = sqlite3.connect(home / "catalog.db")
+    assert connection.execute("SELECT count(*) FROM encodings").fetchone() == (2 * len(shared),)
+    connection.close()
+    assert SECRET.encode() not in files(home)
+
+
+def test_undo_that_is_interrupted_is_finished_by_a_second_call(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.add_feedback([said("alice", 1)])
+    store.add_feedback([said("alice", number) for number in range(2, 6)])
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 3)
+        with pytest.raises(KeyboardInterrupt):
+            store.undo_ingest()
+    assert numbers(store) == [1, 5]
+    undone = store.undo_ingest()
+    assert (undone.ingest, undone.removed) == (2, 1)
+    assert numbers(store) == [1]
+
+
+def test_others_write_while_many_rows_are_removed(
+    home: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.add_feedback([said("alice", number) for number in range(4)])
+    monkeypatch.setattr("prefcli.store.removal._BATCH", 1)
+    ranges = Removal._ranges
+
+    def among_others(self: Removal, *arguments: Any) -> Iterator[tuple[int, int]]:
+        for number, found in enumerate(ranges(self, *arguments)):
+            with Store.open(home, timeout=0) as other:
+                other.add_feedback([said("bob", number)])
+            yield found
+
+    monkeypatch.setattr(Removal, "_ranges", among_others)
+    assert store.remove_feedback(Selection(user="alice")) == 4
+    assert [row.feedback.user for row in store.feedback()] == ["bob"] * 4

@@ -8,7 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from prefcli.cli import completion, words
-from prefcli.cli.options import Json, JsonLines, Limit, Yes, command_group, confirm, examples
+from prefcli.cli.options import (
+    Json,
+    JsonLines,
+    Limit,
+    Yes,
+    command_group,
+    confirm,
+    examples,
+    told_of_the_rest,
+)
 from prefcli.errors import UsageError
 from prefcli.output import Column, Output
 
@@ -110,7 +119,8 @@ def rm(
             count, selection = matching(store, selection)
             if count:
                 confirm(f"Remove {words.count(count, 'judgement')}?", yes)
-        removed = remove_feedback(store, selection)
+        with told_of_the_rest(output):
+            removed = remove_feedback(store, selection)
         if as_json:
             output.json(removed)
         else:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ import typer
 from prefcli.cli import completion
 from prefcli.cli.boundary import Command, Group
 from prefcli.errors import PrefcliError, UsageError
+from prefcli.output import Output
 
 
 class Commands(typer.Typer):
@@ -58,6 +60,16 @@ def confirm(question: str, yes: bool) -> None:
 
 def _somebody_is_there() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
+
+
+@contextmanager
+def told_of_the_rest(output: Output) -> Iterator[None]:
+    """Say, when a removal is interrupted, that it may have begun and how it is finished."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        output.note("some of it may be removed already: the same command again removes the rest")
+        raise
 
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

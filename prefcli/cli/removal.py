@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from prefcli.cli import completion, words
-from prefcli.cli.options import Json, Yes, command_group, confirm
+from prefcli.cli.options import Json, Yes, command_group, confirm, told_of_the_rest
 from prefcli.output import Output
 
 commands = command_group()
@@ -23,7 +23,8 @@ def undo(as_json: Json = False) -> None:
     from prefcli.store import Store
 
     with Output() as output, Store.open() as store:
-        undone = service.undo(store)
+        with told_of_the_rest(output):
+            undone = service.undo(store)
         if as_json:
             output.json(undone)
             return
@@ -67,7 +68,8 @@ def forget(
 
     with Output() as output, Store.open() as store:
         confirm(f"Remove everything about {user}, for good?", yes)
-        gone = service.forget(store, user)
+        with told_of_the_rest(output):
+            gone = service.forget(store, user)
         if as_json:
             output.json(gone)
         else:

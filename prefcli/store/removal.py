@@ -6,9 +6,14 @@ overwritten as they are freed (`secure_delete`), then the whole file is written 
 (`VACUUM`, since pages that were freed or reordered at any time before hold old text too), and the
 WAL, which holds older versions of pages, is folded back and cut to nothing.
 
-All that is removed at once goes in one transaction. A judgement is found by the index of its user
-or by its number. Only what has no index reads the whole table, once each: who judged for a group,
-other people's rows that share a prompt, and files with the name in theirs.
+Many judgements go a batch at a time, each in its own transaction, so that others can write in
+between: half a million in one would hold the lock for 17 to 28 s, and others give up after 30. What
+was begun and not ended is finished by asking again: `forget_user` takes a judgement's encodings
+along with it, and an ingest counts as taken back when the last of its rows is gone.
+
+A judgement is found by the index of its user or by its number. Only what has no index reads the
+whole table, once each and without the lock: who judged for a group, and other people's rows that
+share a prompt; files with the name in theirs are looked for with it.
 """
 
 # ruff: noqa: S608 (the interpolated parts are constants of this module; every value is bound)
@@ -16,8 +21,10 @@ other people's rows that share a prompt, and files with the name in theirs.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
+from typing import Any
 
 from prefcli.errors import NotFoundError
 from prefcli.feedback.names import replace_name
@@ -32,6 +39,7 @@ FORGOTTEN = "(forgotten)"  # stands where a name stood among things that stay
 SCRUB_PENDING = "scrub_pending"
 
 _CACHE = 128 * 1024  # KB
+_BATCH = 10_000  # rows
 _FORGOTTEN = "id IN (SELECT id FROM forgotten_rows)"
 
 
@@ -42,12 +50,10 @@ class Removal:
         self._catalog = catalog
 
     def remove_feedback(self, selection: Selection) -> int:
-        """Remove the selected judgements, in one transaction; the number of them."""
+        """Remove the selected judgements, a batch at a time; the number of them."""
         condition, parameters = selection.condition()
-        with self._taking_away(), self._catalog.transaction():
-            return self._catalog.execute(
-                f"DELETE FROM feedback WHERE {condition or 'true'}", parameters
-            ).rowcount
+        with self._taking_away():
+            return self._remove(condition or "true", parameters)
 
     def undo_ingest(self) -> Undone:
         """Take back the last ingest that was not taken back: remove the rows that it added.
@@ -58,7 +64,7 @@ class Removal:
             NotFoundError: there is none.
         """
         catalog = self._catalog
-        with self._taking_away(), catalog.transaction():
+        with self._taking_away():
             row = catalog.row(
                 "SELECT id, created, first, last, inserted, details FROM ingests "
                 "WHERE undone IS NULL ORDER BY id DESC LIMIT 1"
@@ -66,15 +72,16 @@ class Removal:
             if row is None:
                 raise NotFoundError("no ingest to take back")
             number, created, first, last, inserted, details = row
-            mine = "FROM feedback WHERE id BETWEEN ? AND ? AND ingest = ?"
+            mine, place = "id BETWEEN ? AND ? AND ingest = ?", (first, last, number)
             users = [
                 user
                 for (user,) in catalog.rows(
-                    f"SELECT DISTINCT user {mine} ORDER BY user", (first, last, number)
+                    f"SELECT DISTINCT user FROM feedback WHERE {mine} ORDER BY user", place
                 )
             ]
-            removed = catalog.execute(f"DELETE {mine}", (first, last, number)).rowcount
-            catalog.execute("UPDATE ingests SET undone = ? WHERE id = ?", (now(), number))
+            removed = self._remove(mine, place)
+            with catalog.transaction():
+                catalog.execute("UPDATE ingests SET undone = ? WHERE id = ?", (now(), number))
         sources = json.loads(details).get("sources", [])
         return Undone(number, created, sources, users, inserted, removed)
 
@@ -89,17 +96,18 @@ class Removal:
         Raises:
             NotFoundError: there is nothing about them.
             PrefcliError: all is removed, but somebody who reads the catalog keeps old pages of it
-                alive; calling this again finishes.
+                alive; calling this again finishes, as it does after an interruption.
         """
         catalog = self._catalog
         pending = self._setting(SCRUB_PENDING) is not None
         with self._taking_away(overwrite=True):
+            judgements, encodings = self._forget_said(user)
             with catalog.transaction():
-                forgotten = self._forget(user)
+                profiles, generations = self._forget_made(user)
+                forgotten = Forgotten(user, judgements, encodings, profiles, generations)
                 if forgotten.is_nothing and not pending:
                     raise NotFoundError(f"nothing about user {user!r}: see `prefcli feedback list`")
-                catalog.execute("DELETE FROM populations")  # the next fit of all learns it anew
-                catalog.execute("INSERT OR REPLACE INTO settings VALUES (?, '1')", (SCRUB_PENDING,))
+                self._mark_forgetting()
             catalog.scrub()
             with catalog.transaction():
                 catalog.execute("DELETE FROM settings WHERE key = ?", (SCRUB_PENDING,))
@@ -118,7 +126,27 @@ class Removal:
             for table in ("forgotten_rows", "forgotten_prompts"):
                 catalog.execute(f"DROP TABLE IF EXISTS temp.{table}")
 
-    def _forget(self, user: str) -> Forgotten:
+    def _remove(self, condition: str, parameters: Sequence[Any]) -> int:
+        """Remove the judgements that meet a condition, a batch in a transaction."""
+        catalog = self._catalog
+        removed = 0
+        for first, last in self._ranges(condition, parameters):
+            with catalog.transaction():
+                removed += catalog.execute(
+                    f"DELETE FROM feedback WHERE id BETWEEN ? AND ? AND ({condition})",
+                    (first, last, *parameters),
+                ).rowcount
+        return removed
+
+    def _ranges(self, condition: str, parameters: Sequence[Any]) -> Iterator[tuple[int, int]]:
+        """The first and last number of each batch of judgements that meet a condition."""
+        select = "SELECT id FROM main.feedback"
+        rows = self._catalog.pages(select, f"({condition})", parameters, 0, newest_first=False)
+        while batch := list(islice(rows, _BATCH)):
+            yield batch[0][0], batch[-1][0]
+
+    def _forget_said(self, user: str) -> tuple[int, int]:
+        """Remove a user's judgements with their encodings; how many of both."""
         catalog = self._catalog
         catalog.execute("CREATE TEMP TABLE forgotten_rows (id INTEGER PRIMARY KEY)")
         catalog.execute("CREATE TEMP TABLE forgotten_prompts (prompt PRIMARY KEY) WITHOUT ROWID")
@@ -131,14 +159,33 @@ class Removal:
             "INSERT OR IGNORE INTO forgotten_prompts "
             f"SELECT prompt FROM main.feedback WHERE {_FORGOTTEN}"
         )
-        keys = set(self._keys(_FORGOTTEN))
-        judgements = catalog.execute(f"DELETE FROM main.feedback WHERE {_FORGOTTEN}").rowcount
-        keys -= set(self._keys("prompt IN (SELECT prompt FROM forgotten_prompts)"))
-        encodings = 0
-        for (space,) in catalog.rows("SELECT id FROM encoded_spaces"):
-            encodings += catalog.executemany(
-                "DELETE FROM encodings WHERE space = ? AND key = ?", ((space, key) for key in keys)
-            ).rowcount
+        # Read before the lock is taken: what somebody adds meanwhile is at worst encoded again.
+        shared = set(
+            self._keys(f"prompt IN (SELECT prompt FROM forgotten_prompts) AND NOT {_FORGOTTEN}")
+        )
+        judgements = encodings = 0
+        for first, last in self._ranges(_FORGOTTEN, ()):
+            batch = f"id BETWEEN {first} AND {last} AND {_FORGOTTEN}"
+            with catalog.transaction():
+                keys = set(self._keys(batch)) - shared
+                for (space,) in catalog.rows("SELECT id FROM encoded_spaces") if keys else ():
+                    encodings += catalog.executemany(
+                        "DELETE FROM encodings WHERE space = ? AND key = ?",
+                        ((space, key) for key in keys),
+                    ).rowcount
+                judgements += catalog.execute(f"DELETE FROM main.feedback WHERE {batch}").rowcount
+                self._mark_forgetting()
+        return judgements, encodings
+
+    def _mark_forgetting(self) -> None:
+        """Note, with what is removed, that what lies under it is still to be overwritten."""
+        catalog = self._catalog
+        catalog.execute("DELETE FROM populations")  # the next fit of all learns it anew
+        catalog.execute("INSERT OR REPLACE INTO settings VALUES (?, '1')", (SCRUB_PENDING,))
+
+    def _forget_made(self, user: str) -> tuple[int, int]:
+        """Remove a user's profiles and what was generated with them; how many of both."""
+        catalog = self._catalog
         profiles = self._forget_profiles(user)
         generations = 0
         for (name,) in catalog.rows(
@@ -149,7 +196,7 @@ class Removal:
                     "DELETE FROM generations WHERE user = ?", (name,)
                 ).rowcount
         self._strike(user)
-        return Forgotten(user, judgements, max(encodings, 0), profiles, generations)
+        return profiles, generations
 
     def _forget_profiles(self, user: str) -> int:
         """Remove the user's profiles and those of others that hold something of theirs."""
