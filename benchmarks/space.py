@@ -172,6 +172,7 @@ def settings(
         "steps": arguments.steps,
         "seed": arguments.seed,
         "encoder_pace": 0.05,
+        "principal": True,
         "learning_rate": 6e-3,
     }
     config = PretrainConfig(

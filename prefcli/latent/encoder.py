@@ -33,6 +33,7 @@ class EncoderConfig:
         heads: Attention heads of the block.
         queries: Learned tokens that pool the answer.
         depth: Layers of the base that are read.
+        bag: Whether a linear reading of the answer's mean state is added to the head's mean.
     """
 
     hidden_size: int
@@ -41,6 +42,7 @@ class EncoderConfig:
     heads: int = 4
     queries: int = 4
     depth: int = 1
+    bag: bool = False
 
 
 class Encoder(nn.Module):
@@ -65,6 +67,8 @@ class Encoder(nn.Module):
         )
         self.mean = nn.Linear(width, config.latent_size)
         self.log_var = nn.Linear(width, config.latent_size)
+        if config.bag:
+            self.bag = nn.Linear(config.hidden_size, config.latent_size)
         # Starting sharp instead of at the prior makes z informative within the first steps.
         nn.init.zeros_(self.log_var.weight)
         nn.init.constant_(self.log_var.bias, -3.0)
@@ -85,7 +89,10 @@ class Encoder(nn.Module):
     def raw(self, states: Tensor, answer: Tensor) -> tuple[Tensor, Tensor]:
         """The same before centring and whitening, (B, Z) each: what training sees."""
         features = self.features(states, answer)
-        return self.mean(features), self.log_var(features)
+        mean, log_var = self.mean(features), self.log_var(features)
+        if self.config.bag:
+            mean = mean + self.bag(mean_state(states, answer))
+        return mean, log_var
 
     def features(self, states: Tensor, read: Tensor) -> Tensor:
         """What the head makes of the tokens under a mask (B, T) before it places them, (B, W)."""
@@ -94,6 +101,15 @@ class Encoder(nn.Module):
         pooled, _ = self.attend(query, memory, memory, key_padding_mask=read == 0)
         features: Tensor = self.pool(self.between(pooled.flatten(1)))
         return features
+
+
+def mean_state(states: Tensor, answer: Tensor) -> Tensor:
+    """The mean over an answer's tokens (B, T) of their normalised states (B, T, D), (B, D)."""
+    normalised = nn.functional.layer_norm(states.float(), states.shape[-1:])
+    weight = answer.float()
+    total = weight.sum(1, keepdim=True).clamp_min(1)
+    mean: Tensor = (normalised * weight[..., None]).sum(1) / total
+    return mean
 
 
 def encode_ids(

@@ -115,6 +115,9 @@ def whiten(
     with torch.no_grad():
         encoder.mean.weight.mul_(scale[:, None])
         encoder.mean.bias.sub_(mean.mean(0)).mul_(scale)
+        if encoder.config.bag:
+            encoder.bag.weight.mul_(scale[:, None])
+            encoder.bag.bias.mul_(scale)
     half_precision(encoder, adapter)
     mean, log_var = encode_groups(base, encoder, groups, raw=True, progress=progress)
 

@@ -38,6 +38,7 @@ from prefcli.latent import checkpoint as checkpoints
 from prefcli.latent.adapter import Adapter, AdapterConfig
 from prefcli.latent.encoder import Encoder, EncoderConfig
 from prefcli.latent.lora import Lora, attach
+from prefcli.latent.principal import principal_axes, start_on
 from prefcli.latent.step import Batch, Weights, backward
 from prefcli.latent.workers import ALONE, Workers
 
@@ -68,6 +69,7 @@ class PretrainConfig:
         learning_rate: AdamW's peak; linear warm-up, cosine decay.
         encoder_pace: The encoder's learning rate as a share of the adapter's. Normalisation
             magnifies its steps: it has to move slowly enough for the adapter to follow.
+        principal: Start the encoder on the principal axes of the answers, see `principal`.
         weights: Of the loss's terms.
         tokens_per_pass: Bound on what the base reads at once; changes memory, not results.
         checkpointing: Compute the base's activations twice instead of keeping them.
@@ -85,6 +87,7 @@ class PretrainConfig:
     responses_per_prompt: int = 8
     learning_rate: float = 2e-3
     encoder_pace: float = 0.25
+    principal: bool = False
     weights: Weights = field(default_factory=Weights)
     tokens_per_pass: int = TOKENS_PER_PASS
     checkpointing: bool = False
@@ -137,7 +140,7 @@ def pretrain(
     """
     if config.depth > base.layer_count:
         raise UsageError(f"--trunk-layers {config.depth}: the base has {base.layer_count} layers")
-    state = _State(base, groups, config)
+    state = _State(base, groups, config, workers)
     if found := workers.first_does(lambda: checkpoints.read(checkpoint) if checkpoint else None):
         state.load(found)
     saved, cost = time.monotonic(), 0.0  # when a checkpoint was written, and how long it took
@@ -201,9 +204,15 @@ def draw(groups: Sequence[Group], config: PretrainConfig, step: int) -> Batch:
 class _State:
     """Models and optimiser, as far as the history goes."""
 
-    def __init__(self, base: Base, groups: Sequence[Group], config: PretrainConfig) -> None:
+    def __init__(
+        self, base: Base, groups: Sequence[Group], config: PretrainConfig, workers: Workers
+    ) -> None:
         torch.manual_seed(config.seed)
-        encoder = Encoder(EncoderConfig(base.hidden_size, config.latent_size, depth=config.depth))
+        size, depth = config.latent_size, config.depth
+        encoder = Encoder(EncoderConfig(base.hidden_size, size, depth=depth, bag=config.principal))
+        if config.principal:
+            axes = principal_axes(base, groups, depth, size, config.seed)
+            start_on(encoder, workers.agree(axes))  # machines may differ in an axis's sign
         shape = base.prefix_shape
         sizes = AdapterConfig(
             config.latent_size,

@@ -50,6 +50,7 @@ class Asked(TypedDict, total=False):
     steps: int
     learning_rate: float
     encoder_pace: float
+    principal_axes: bool
     prompts_per_step: int
     latent_size: int
     trunk_layers: int
@@ -72,6 +73,7 @@ class SpaceSettings:
         steps: Optimiser steps.
         learning_rate: AdamW's peak.
         encoder_pace: The encoder's learning rate as a share of that of the rest.
+        principal_axes: Start the encoder on the axes in which the answers differ most.
         prompts_per_step: Prompts of a step, with up to 8 answers each.
         latent_size: Directions to start with.
         trunk_layers: Layers of the base that the encoder reads; None for a sixth of them.
@@ -93,6 +95,7 @@ class SpaceSettings:
     steps: int = 500
     learning_rate: float = 2e-3
     encoder_pace: float = 0.25
+    principal_axes: bool = False
     prompts_per_step: int = 4
     latent_size: int = 16
     trunk_layers: int | None = None

@@ -181,6 +181,7 @@ def stage_one_settings(settings: SpaceSettings, model: Base) -> PretrainConfig:
         prompts_per_step=settings.prompts_per_step,
         learning_rate=settings.learning_rate,
         encoder_pace=settings.encoder_pace,
+        principal=settings.principal_axes,
         tokens_per_pass=settings.tokens_per_pass,
         checkpointing=settings.checkpointing,
         autocast=bfloat16_pays(model.device),

@@ -88,7 +88,14 @@ def test_a_space_is_trained_with_every_word(run: Run, calls: list[dict[str, Any]
             "--adapter",
             "soft",
         ),
-        *("--prefix-length", "8", "--lora-rank", "2", "--gradient-checkpointing"),
+        *(
+            "--prefix-length",
+            "8",
+            "--lora-rank",
+            "2",
+            "--gradient-checkpointing",
+            "--principal-axes",
+        ),
         *("--tokens-per-pass", "512", "--restart", "--plot", "a.svg"),
     )
     assert result.stdout == "space  everyday\n"
@@ -104,6 +111,7 @@ def test_a_space_is_trained_with_every_word(run: Run, calls: list[dict[str, Any]
         "top_p": 0.95,
         "learning_rate": 0.001,
         "encoder_pace": 0.05,
+        "principal_axes": True,
         "prompts_per_step": 6,
         "adapter": "soft",
         "prefix_length": 8,

@@ -198,7 +198,7 @@ def test_two_processes_that_were_interrupted_tell_it_once_and_go_on(
     process = start("stopped", *fresh(home), "--processes", "2")
     wait_for(work / "answers.jsonl", process)
     os.killpg(process.pid, signal.SIGINT)
-    kept = "what is done is kept: `prefcli space train stopped --resume` goes on"
+    kept = "prefcli: what is done is kept: `prefcli space train stopped --resume` goes on"
     assert ended(process) == (130, "", f"{kept}\nprefcli: interrupted")
     assert (work / "answers.jsonl").exists()
     code, _, told = ended(start("stopped", "--resume"))
