@@ -24,6 +24,7 @@ from prefcli.feedback.records import Message, Prompt, text_prompt
 
 KEPT_OUT = 20  # every 20th document is for prompts alone
 PASSES = 10  # over the documents, at most, in search of different prompts
+TURN_WORDS = 14  # of a conversation's turn that is a prompt: a step costs what it reads
 ROLES = ("user", "assistant")
 
 
@@ -52,22 +53,23 @@ class Corpus:
         return [d for i, d in enumerate(documents) if i % KEPT_OUT], kept
 
     def prompts(self, documents: list[list[str]], count: int, seed: int) -> list[Prompt]:
-        """At most `count` prompts: first turns of conversations, or opening words of texts."""
+        """At most `count` prompts: short turns of conversations, or opening words of texts."""
         rng = random.Random(seed)
         found: dict[Prompt, None] = {}
         for document in itertools.islice(itertools.cycle(documents), PASSES * len(documents)):
             if len(found) == count:
                 break
-            found[self._prompt(document, rng)] = None
+            if prompt := self._prompt(document, rng):
+                found[prompt] = None
         return list(found)
 
-    def _prompt(self, document: list[str], rng: random.Random) -> Prompt:
+    def _prompt(self, document: list[str], rng: random.Random) -> Prompt | None:
         if not self.chat:
             words = document[0].split(" ")
             start = rng.randrange(max(1, len(words) - 40)) if self.name == "fiction" else 0
             return text_prompt(" ".join(words[start : start + rng.randint(8, 20)]))
-        turns = document[: rng.randrange(1, max(2, min(len(document), 4)))]
-        return speakers(turns)
+        turn = rng.choice(document[:-1])
+        return speakers([turn]) if len(turn.split()) <= TURN_WORDS else None
 
 
 def speakers(turns: list[str]) -> Prompt:
@@ -111,7 +113,7 @@ def fiction(data: Path) -> Iterator[list[str]]:
 CORPORA = {
     corpus.name: corpus
     for corpus in (
-        Corpus("dialogue", dialogues, chat=True, answer_tokens=48),
+        Corpus("dialogue", dialogues, chat=True, answer_tokens=32),
         Corpus("reviews", reviews, chat=False, answer_tokens=64),
         Corpus("fiction", fiction, chat=False, answer_tokens=64),
     )
