@@ -23,7 +23,7 @@ from prefcli.store import Encoding, Selection, Store
 def judge(store: Store, user: str, pairs: int, taste: float, flipped: int = 0) -> None:
     """Pairs of made-up answers with made-up encodings, so that no language model has to run.
 
-    `taste` is how much the first direction counts; the answers are longer along it.
+    `taste` is how much the first direction counts; the answers are shorter along it, as in the space itself.
     """
     reference = resolve_space(store)
     size = reference.description["latent_size"]
@@ -33,7 +33,7 @@ def judge(store: Store, user: str, pairs: int, taste: float, flipped: int = 0) -
         prompt = text_prompt(f"What is {user} asking, number {number}?")
         z = rng.standard_normal((2, size)).astype("<f4")
         texts = [
-            f"Answer {number} {side}: " + "word " * max(1, round(20 + 6 * float(point[0])))
+            f"Answer {number} {side}: " + "word " * max(1, round(20 - 6 * float(point[0])))
             for side, point in zip("ab", z, strict=True)
         ]
         margin = taste * float(z[0, 0] - z[1, 0])
@@ -60,8 +60,8 @@ def test_a_clear_taste_is_sure_and_told_in_words(fitted: Store) -> None:
     assert found["certainty"]["words"] == "sure"
     assert found["certainty"]["more_answers"] == 0
     assert found["likes"]["told_by"] == ["space", "answers"]
-    # What the space says of its directions is not what these made-up answers show: both count.
-    assert "longer" in said(found)
+    # Sentences and words go together along it, and of what goes together one is told.
+    assert said(found)[0] == "fewer sentences"
 
 
 def test_random_answers_teach_nothing_and_fit_says_so(fitted: Store) -> None:
@@ -184,7 +184,7 @@ def test_a_space_that_describes_its_directions_tells_what_is_liked(
     monkeypatch.setattr(profile_report, "space_of", lambda *_: described)
     found = report_profile(fitted, "carol")
     # Length and emoji go together, and the answers show what the report does not tell.
-    assert said(found) == ["longer"]
+    assert said(found) == ["shorter"]
     assert found["likes"]["told_by"] == ["space", "answers"]
     fitted.remove_feedback(Selection(user="carol"))
     found = report_profile(fitted, "carol")
