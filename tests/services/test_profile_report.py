@@ -23,7 +23,8 @@ from prefcli.store import Encoding, Selection, Store
 def judge(store: Store, user: str, pairs: int, taste: float, flipped: int = 0) -> None:
     """Pairs of made-up answers with made-up encodings, so that no language model has to run.
 
-    `taste` is how much the first direction counts; the answers are shorter along it, as in the space itself.
+    `taste` is how much the first direction counts; the answers are shorter along it, as in the
+    space itself.
     """
     reference = resolve_space(store)
     size = reference.description["latent_size"]
