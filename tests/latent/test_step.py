@@ -41,7 +41,7 @@ def gradients(
     scale: float = 1.0,
     adapter: str = "prefix",
 ) -> tuple[dict[str, float], list[Tensor]]:
-    state = _State(base, uneven(), replace(CONFIG, adapter=adapter))
+    state = _State(base, uneven(), replace(CONFIG, adapter=adapter), ALONE)
     batch = draw(uneven(), CONFIG, 0)
     noise = torch.randn(len(batch.responses), 4, generator=torch.Generator().manual_seed(1))
     trained = state.trained
@@ -82,7 +82,7 @@ def test_a_scale_multiplies_every_gradient_and_no_term(base: Base) -> None:
 @pytest.mark.parametrize("negatives", [1, 3])
 def test_the_loss_falls_along_the_gradient_as_fast_as_it_says(base: Base, negatives: int) -> None:
     """The directional derivative, by central differences, is the gradient's squared length."""
-    state = _State(base, uneven(), CONFIG)
+    state = _State(base, uneven(), CONFIG, ALONE)
     batch = draw(uneven(), CONFIG, 0)
     noise = torch.randn(len(batch.responses), 4, generator=torch.Generator().manual_seed(1))
     models = (state.trained.encoder, state.trained.adapter)
