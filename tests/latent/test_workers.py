@@ -67,7 +67,7 @@ def gradient(workers: Workers, kind: str, case: str) -> tuple[dict[str, float], 
     words, negatives = CASES[case]
     config = replace(CONFIG, **words)
     base = a_base(workers, kind)
-    state = _State(base, groups(), config)
+    state = _State(base, groups(), config, workers)
     batch = draw(groups(), config, 0)
     noise = torch.randn(len(batch.responses), 4, generator=torch.Generator().manual_seed(1))
     trained = state.trained
@@ -203,7 +203,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[Any, Any], lis
 def _alone(directory: Path) -> dict[Any, Any]:
     found: dict[Any, Any] = {case: gradient(ALONE, "whole", case) for case in CASES}
     found["training"] = training(ALONE, "whole", directory / "whole.pt")
-    start = _State(a_base(ALONE, "whole"), groups(), CONFIG).trained
+    start = _State(a_base(ALONE, "whole"), groups(), CONFIG, ALONE).trained
     found["start"] = [start.encoder.state_dict(), start.adapter.state_dict()]
     found["answers"] = answers(ALONE, "whole", directory)
     found["journal"] = Journal(directory, "answers").read()
