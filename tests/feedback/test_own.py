@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from prefcli.feedback.formats import detect
 from tests.feedback.rows import fault, parse, turn
 
 ROW = {
@@ -25,6 +26,19 @@ def test_null_is_as_good_as_absent_and_the_catalogs_own_fields_are_not_read() ->
     rating = parse(ROW)
     assert (rating.value, rating.low, rating.high) == (4, 1, None)
     assert (rating.row_id, rating.time, rating.ranks) == (None, None, None)
+
+
+def test_rows_written_by_hand_with_a_text_as_prompt_are_recognised() -> None:
+    by_hand = ROW | {"prompt": "What is the sky?"}
+    assert parse(by_hand) == parse(ROW)
+    ranking = {key: by_hand[key] for key in ("user", "prompt")} | {
+        "kind": "ranking",
+        "responses": ["Blue.", "Green."],
+        "ranks": [2, 1],
+    }
+    # The names of a ranking's fields are those of another layout too, which has no kinds.
+    assert detect([ranking, by_hand, by_hand]).name == "prefcli"
+    assert parse(ranking).kind == "ranking"
 
 
 @pytest.mark.parametrize(

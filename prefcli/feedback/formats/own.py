@@ -23,7 +23,7 @@ def _matches(row: Mapping[str, Any]) -> bool:
     return (
         row.get("kind") in KINDS
         and isinstance(row.get("responses"), list)
-        and isinstance(row.get("prompt"), list)
+        and isinstance(row.get("prompt"), list | str)
     )
 
 
