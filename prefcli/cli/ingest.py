@@ -116,13 +116,18 @@ def ingest(
         bool, typer.Option("--fit", help="Fit the users of these files afterwards.")
     ] = False,
     list_formats: Annotated[
-        bool, typer.Option("--list-formats", help="Show the layouts that are known, and stop.")
+        bool,
+        typer.Option(
+            "--list-formats", help="List the layouts, or show --format's whole, and stop."
+        ),
     ] = False,
     as_json: Json = False,
     as_jsonl: JsonLines = False,
 ) -> None:
     if list_formats:
-        _list_formats(as_jsonl)
+        if as_json:
+            raise UsageError("--json is for the report of an ingest; the list of formats: --jsonl")
+        _list_formats(format, as_jsonl)
         return
     if as_jsonl:
         raise UsageError("--jsonl is for --list-formats; the report is one object: --json")
@@ -223,7 +228,7 @@ def _preview(files: list[str], as_json: bool, arguments: dict[str, Any]) -> None
                 "judgements": kinds or "none",
                 "users": words.some([f"{name} ({n})" for name, n in found.users.items()]),
                 "new": found.inserted,
-                "known already": found.duplicates,
+                "duplicates": found.duplicates,
                 "ties": found.equal,
                 "identical answers": found.ties,
                 "empty answers": found.empty,
@@ -254,8 +259,22 @@ def _range(lengths: dict[str, int]) -> str:
     return f"median {lengths['median']}, longest {lengths['max']}"
 
 
-def _list_formats(as_jsonl: bool) -> None:
-    from prefcli.services.formats import list_formats
+def _list_formats(one: str | None, as_jsonl: bool) -> None:
+    """Every format on a line, or one with its whole example, which no line of a terminal holds."""
+    from prefcli.services.formats import format_named, list_formats
 
     with Output() as output:
-        output.listing(FORMAT_COLUMNS, list_formats(), 0, as_jsonl)
+        if one is None:
+            output.listing(FORMAT_COLUMNS, list_formats(), 0, as_jsonl)
+            output.hint("A whole example: prefcli ingest --list-formats --format NAME")
+        else:
+            found = format_named(one)
+            if as_jsonl:
+                output.jsonl(found)
+            else:
+                output.fields(
+                    {
+                        column.title.lower(): column.show(found[column.key])
+                        for column in FORMAT_COLUMNS
+                    }
+                )

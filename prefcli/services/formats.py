@@ -8,7 +8,7 @@ from typing import Any
 
 from prefcli.feedback.containers import read_rows
 from prefcli.feedback.exports import EXPORTS
-from prefcli.feedback.formats import FORMATS, Format
+from prefcli.feedback.formats import FORMATS, Format, by_name
 from prefcli.feedback.formats.table import Columns, score_of, table_format, usual_scale
 
 _TABLE_EXAMPLE = "any columns, named by --prompt-field and its like"
@@ -46,6 +46,19 @@ def list_formats() -> list[dict[str, Any]]:
             "example": _TABLE_EXAMPLE,
         },
     ]
+
+
+def format_named(name: str) -> dict[str, Any]:
+    """One of them.
+
+    Raises:
+        UsageError: there is no format of that name.
+    """
+    for one in list_formats():
+        if one["format"] == name:
+            return one
+    by_name(name)
+    raise AssertionError("every format is listed")
 
 
 def format_of_table(columns: Columns, sources: Sequence[str]) -> tuple[Format, str]:

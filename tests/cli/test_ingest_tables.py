@@ -60,3 +60,30 @@ def test_the_list_of_formats_needs_no_files_and_no_catalog(run: Run, home: Path)
     shown = run("ingest", "--list-formats").stdout
     assert shown.startswith("FORMAT")
     assert len(shown.splitlines()) == len(rows) + 1
+
+
+def test_one_format_is_shown_with_its_whole_example(run: Run) -> None:
+    listed = [
+        json.loads(line) for line in run("ingest", "--list-formats", "--jsonl").stdout.splitlines()
+    ]
+    for row in listed:
+        shown = run("ingest", "--list-formats", "--format", row["format"])
+        assert shown.exit_code == 0
+        assert row["example"] in shown.stdout
+        one = run("ingest", "--list-formats", "--format", row["format"], "--jsonl")
+        assert json.loads(one.stdout) == row
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--json"], "the list of formats: --jsonl"),
+        (["--format", "argila"], "did you mean argilla?"),
+    ],
+)
+def test_a_list_of_formats_that_cannot_be_shown_is_a_usage_error(
+    run: Run, words: list[str], said: str
+) -> None:
+    result = run("ingest", "--list-formats", *words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
