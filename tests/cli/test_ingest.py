@@ -26,6 +26,18 @@ def test_reading_a_file_twice_adds_nothing(run: Run, feedback_file: Path) -> Non
     assert (report["read"], report["inserted"], report["duplicates"]) == (3, 0, 3)
 
 
+def test_a_dry_run_calls_a_row_that_stands_twice_in_a_file_no_known_one(
+    run: Run, tmp_path: Path, home: Path
+) -> None:
+    path = tmp_path / "twice.jsonl"
+    path.write_text(GOOD * 2, "utf-8")
+    result = run("ingest", path, "--user", "alice", "--dry-run")
+    told = dict(line.split(maxsplit=1) for line in result.stdout.splitlines()[:6])
+    assert (told["new"], told["duplicates"]) == ("1", "1")
+    assert "known" not in result.stdout
+    assert not (home / "catalog.db").exists()
+
+
 def test_the_json_report_has_the_documented_fields(run: Run, feedback_file: Path) -> None:
     report = json.loads(run("ingest", feedback_file, "--user", "alice", "--json").stdout)
     assert report.keys() >= {

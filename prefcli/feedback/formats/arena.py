@@ -41,7 +41,7 @@ _VOTES = {
 }
 _THUMBS = {"upvote": 1.0, "downvote": 0.0}
 _OTHER_EVENTS = {"chat", "flag", "share", "load"}
-_NOTE = "votes that both answers are bad were kept as two thumbs down"
+_NOTE = "a vote that both answers are bad is kept as two thumbs down, not as a tie"
 
 
 def _vote(
