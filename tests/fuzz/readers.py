@@ -19,10 +19,13 @@ from __future__ import annotations
 import argparse
 import bz2
 import csv
+import fcntl
 import gzip
 import io
 import json
 import lzma
+import os
+import shutil
 import sqlite3
 import sys
 import tarfile
@@ -214,6 +217,31 @@ def _binaries(rows: list[dict[str, Any]]) -> Iterator[bytes]:
         yield path.read_bytes()
 
 
+def _emptied() -> Path:
+    """A directory of this person's, in memory where there is such, empty at every start.
+
+    libFuzzer ends the process itself, so nothing is removed afterwards: one run's files wait for
+    the next. Two runs at once would share it, so the second is refused.
+    """
+    memory = Path("/dev/shm")  # noqa: S108
+    root = memory if memory.is_dir() else Path(tempfile.gettempdir())
+    place = root / f"prefcli-fuzz-{os.getuid()}"
+    place.mkdir(mode=0o700, exist_ok=True)
+    if place.is_symlink() or place.stat().st_uid != os.getuid():
+        raise SystemExit(f"{place} belongs to somebody else: remove it")
+    lock = os.open(place, os.O_RDONLY)  # held until the process ends
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SystemExit(f"another run is using {place}") from None
+    for left in place.iterdir():
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
+    return place
+
+
 def main() -> None:
     """Fuzz for a time, or read one saved input again."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -221,12 +249,8 @@ def main() -> None:
     parser.add_argument("--faults", type=Path, default=Path(), help="where inputs are saved")
     parser.add_argument("--again", type=Path, help="an input that was saved")
     asked = parser.parse_args()
-    fast = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
-    with (
-        tempfile.TemporaryDirectory(dir=fast) as directory,
-        Store.open(Path(directory, "home")) as store,
-    ):
-        place = Path(directory)
+    place = _emptied()
+    with Store.open(place / "home") as store:
         if asked.again is not None:
             check(asked.again.read_bytes(), place, store)
             return
