@@ -64,15 +64,16 @@ def fit(
     half_life: HalfLife = None,
     space: Space = None,
     method: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--method",
             metavar="NAME",
             help="bradley-terry, a convex reward over z; or latent-dpo, the paper's own: a policy "
-            "that reads each prompt, trained in seconds.",
+            "that reads each prompt, trained in seconds. Default: bradley-terry; with --all, what "
+            "each user's latest profile has, and its half-life.",
             autocompletion=completion.methods,
         ),
-    ] = "bradley-terry",
+    ] = None,
     as_json: Json = False,
     as_jsonl: JsonLines = False,
 ) -> None:
@@ -95,7 +96,7 @@ def fit(
                 store,
                 user,
                 space=space,
-                method=method,
+                method=method or service.BRADLEY_TERRY,
                 half_life=half_life,
                 progress=output.progress,
             )

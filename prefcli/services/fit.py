@@ -16,7 +16,9 @@ import numpy as np
 from prefcli.errors import NotFoundError, UsageError
 from prefcli.feedback.records import Feedback
 from prefcli.profile import Profile
+from prefcli.services import fit_before
 from prefcli.services.feedback_encodings import FeedbackEncoder
+from prefcli.services.fit_before import BRADLEY_TERRY, LATENT_DPO, METHODS
 from prefcli.services.population import common_prior, renew
 from prefcli.services.recency import check_half_life, recency_weights
 from prefcli.services.spaces import SpaceReference, resolve_space
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from prefcli.progress import Progress
     from prefcli.services.latent_dpo import PolicyFit
 
-BRADLEY_TERRY, LATENT_DPO = METHODS = ("bradley-terry", "latent-dpo")
 TOGETHER = 4096  # judgements whose answers are encoded together when everybody is fitted
 # Feedback is outside a base's world if its median answer costs more bits per byte than this many
 # times the 99th percentile of the base's own answers.
@@ -121,7 +122,7 @@ def fit_all(
     store: Store,
     *,
     space: str | None = None,
-    method: str = BRADLEY_TERRY,
+    method: str | None = None,
     half_life: float | None = None,
     force: bool = False,
     progress: Progress | None = None,
@@ -129,12 +130,13 @@ def fit_all(
     """Fit everybody whose feedback has changed; the base is loaded once, and only if need be.
 
     What users have in common is learned first (`solvers.population`), unless that was done
-    already and few have changed since.
+    already and few have changed since. A version that was gone back to, edited or made from others
+    stays until there is new feedback.
 
     Args:
         store: The open home.
         space: Name of a space; default the one in use.
-        method, half_life: As in `fit`.
+        method, half_life: As in `fit`; default those of each user's latest profile in the space.
         force: Fit those, too, whose profile is up to date, and learn the common prior anew.
         progress: Told how far encoding is.
 
@@ -145,12 +147,16 @@ def fit_all(
     marks = store.feedback_marks()
     if not marks:
         raise NotFoundError("no feedback yet: `prefcli ingest FILE --user NAME` first")
-    check_method(method)
-    fitter = _Fitter(store, resolve_space(store, space), half_life, progress)
-    users = [user for user in marks if force or not fitter.is_current(user, marks[user], method)]
+    if method is not None:
+        check_method(method)
+    reference = resolve_space(store, space)
+    fitter = _Fitter(store, reference, half_life, progress)
+    wanted = reference.fingerprint, method, half_life
+    current = fit_before.is_current
+    users = [user for user in marks if force or not current(store, user, marks[user], *wanted)]
     fitter.learn_common(users, marks)
     for user in users:
-        yield fitter.fit(user, method)
+        yield fitter.fit(user, *fit_before.as_before(store, user, *wanted))
 
 
 def fit_users(
@@ -169,7 +175,7 @@ def fit_users(
         store: The open home.
         users: Whose feedback.
         space: Name of a space; default the one in use.
-        methods: How, by user; bradley-terry for whoever is not in it.
+        methods: How, by user; as before, with the half-life of before, for whoever is not in it.
         half_life: As in `fit`.
         common: Whether to learn first what users have in common, as `fit_all` does.
         progress: Told how far encoding is.
@@ -185,7 +191,8 @@ def fit_users(
     if common:
         fitter.learn_common(users, store.feedback_marks())
     for user in users:
-        yield fitter.fit(user, methods.get(user, BRADLEY_TERRY))
+        how = fit_before.as_before(store, user, fitter.reference.fingerprint, None, half_life)
+        yield fitter.fit(user, *((methods[user], half_life) if user in methods else how))
 
 
 class _Fitter:
@@ -201,16 +208,7 @@ class _Fitter:
         check_half_life(half_life)
         self.store = store
         self.reference = reference
-        self.half_life = half_life
         self.encoder = FeedbackEncoder(store, reference, progress)
-
-    def is_current(self, user: str, mark: tuple[int, int], method: str) -> bool:
-        """Whether the user's profile in this space is of the feedback they have now."""
-        latest = self.store.profile(user, space=self.reference.fingerprint)
-        if latest is None:
-            return False
-        made_from = [latest.summary.get(name) for name in ("seen", "half_life", "method")]
-        return made_from == [list(mark), self.half_life, method]
 
     def learn_common(self, users: Sequence[str], marks: Mapping[str, tuple[int, int]]) -> None:
         """Encode what these users judged, and learn what everybody has in common if it is due.
@@ -228,7 +226,7 @@ class _Fitter:
         if users:
             renew(self.store, self.encoder, list(marks), changed=len(users))
 
-    def fit(self, user: str, method: str = BRADLEY_TERRY) -> FitReport:
+    def fit(self, user: str, method: str, half_life: float | None) -> FitReport:
         stored = list(self.store.feedback(user))
         judged = [row.feedback for row in stored]
         if not judged:
@@ -237,10 +235,10 @@ class _Fitter:
             )
         started = time.perf_counter()
         encodings = self.encoder.encode([judged])
-        policy = self._policy(stored, encodings) if method == LATENT_DPO else None
+        policy = self._policy(stored, encodings, half_life) if method == LATENT_DPO else None
         encoded = time.perf_counter()
         size = int(self.reference.description["latent_size"])
-        recency = recency_weights(stored, self.half_life)
+        recency = recency_weights(stored, half_life)
         training = training_rows(judged, encodings, size, self.encoder.background(), recency)
         prior = common_prior(self.store, self.reference.fingerprint, user)
         rows = training.rows
@@ -274,7 +272,7 @@ class _Fitter:
             "heldout_accuracy": None if heldout is None else round(heldout.accuracy, 4),
             "learned": learned.as_dict(),
             "others_share": round(profile.reward.population, 3),
-            "half_life": self.half_life,
+            "half_life": half_life,
             "encode_seconds": round(encoded - started, 4),
             "solve_seconds": round(solved - solving, 6),
             "validate_seconds": round(validated - solved, 4),
@@ -292,6 +290,7 @@ class _Fitter:
             )
         if learned.verdict == "no" and profile.z is not None:
             warnings.append(in_words(summary["learned"]))
+        warnings += fit_before.replaced(self.store, user, self.reference.fingerprint)
         # Their number and the newest one's id: rows are only appended or removed.
         seen = {"seen": [len(stored), max(row.id for row in stored)]}
         version = self.store.add_profile(user, self.reference.fingerprint, artifact, summary | seen)
@@ -300,12 +299,15 @@ class _Fitter:
         )
 
     def _policy(
-        self, stored: Sequence[StoredFeedback], encodings: dict[bytes, Encoding]
+        self,
+        stored: Sequence[StoredFeedback],
+        encodings: dict[bytes, Encoding],
+        half_life: float | None,
     ) -> PolicyFit:
         from prefcli.services.latent_dpo import PolicyFit
 
         judged = [row.feedback for row in stored]
-        recency = recency_weights(stored, self.half_life)
+        recency = recency_weights(stored, half_life)
         models = self.encoder.models()
         return PolicyFit(judged, encodings, *models, self.encoder.progress, recency=recency)
 
