@@ -10,6 +10,8 @@ from prefcli.cli import words
 from prefcli.output import Column, Output
 from prefcli.solvers.learned import in_words
 
+LATENT_DPO = "latent-dpo"
+ELSEWHERE = ("blend", "copy", "import")  # origins whose judgements are not the user's own
 COUNTS = (
     Column("id", "ID", words.name, right=True),
     Column("turns", "TURNS IT", right=True),
@@ -46,16 +48,20 @@ def show(output: Output, profile: Mapping[str, Any], as_json: bool) -> None:
 
 def _facts(profile: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "profile", profile["profile"]
-    yield "fitted", words.moment(profile["created"])
+    yield "made" if _made(profile) else "fitted", words.moment(profile["created"]) + _made(profile)
     yield "space", f"{profile['space']} of base {profile['base']}"
     yield "size", words.size(profile["bytes"])
     yield "feedback", _feedback(profile)
-    yield "verdict", in_words(profile["learned"])
+    if profile.get("method") == LATENT_DPO:
+        yield "method", LATENT_DPO
+    if profile.get("half_life"):
+        yield "half-life", f"{profile['half_life']:g} days"
+    yield "verdict", _verdict(profile)
     if _nothing(profile):
         return
     sure = profile["certainty"]
     if sure is None:
-        yield "how sure", "the judgements that it was fitted on are not all here: fit again to see"
+        yield "how sure", _unsure(profile)
         return
     yield "how sure", _sure(sure, profile["user"])
     yield "more answers", _more(sure)
@@ -70,6 +76,8 @@ def _feedback(profile: Mapping[str, Any]) -> str:
     told = ", ".join(words.count(number, kind) for kind, number in kinds.items()) or "none"
     if profile.get("prompts"):
         told += f" on {words.count(profile['prompts'], 'prompt')}"
+    if profile["origin"] in ELSEWHERE:
+        return told
     changes = profile["changes"]
     changed = [
         f"{changes[name]} {what}"
@@ -79,6 +87,32 @@ def _feedback(profile: Mapping[str, Any]) -> str:
     if changed:
         told += f"; since then {' and '.join(changed)}: prefcli fit --user {profile['user']}"
     return told
+
+
+def _made(profile: Mapping[str, Any]) -> str:
+    """How a version came about that is no fit."""
+    if profile["origin"] == "fit":
+        return ""
+    parents = profile["parents"]
+    return f", {profile['origin']}" + (f" of {', '.join(parents)}" if parents else "")
+
+
+def _verdict(profile: Mapping[str, Any]) -> str:
+    if profile["learned"] is None and profile["origin"] in ELSEWHERE:
+        return "not measured: this is no fit"
+    told = in_words(profile["learned"])
+    return f"before the edit, {told}" if profile.get("edited") else told
+
+
+def _unsure(profile: Mapping[str, Any]) -> str:
+    """Why it cannot be told how sure a profile is."""
+    if profile.get("edited"):
+        return "not known: the examples of an edit are no judgements"
+    if profile["origin"] in ELSEWHERE:
+        return "not known here: its judgements are not this user's"
+    if profile.get("method") == LATENT_DPO:
+        return f"{LATENT_DPO} says nothing of it"
+    return "the judgements that it was fitted on are not all here: fit again to see"
 
 
 def _sure(sure: Mapping[str, Any], user: str) -> str:

@@ -69,10 +69,13 @@ def report_profile(store: Store, name: str) -> dict[str, Any]:
     judged, changes = _seen(store, stored)
     prior = common_prior(store, stored.space, stored.user) if profile.reward.population else ()
     half_life = stored.summary.get("half_life")
-    evidence = _Evidence.of(store, judged, half_life, profile, reference, prior)
+    edited = "edited" in stored.summary
+    evidence = None if edited else _Evidence.of(store, judged, half_life, profile, reference, prior)
     known = None if evidence is None else evidence.known
     return {
         **shown,
+        "origin": stored.summary.get("origin", "fit"),
+        "parents": list(stored.summary.get("parents", ())),
         "learned": stored.summary.get("learned"),
         "changes": changes,
         "certainty": _certainty(known, len(judged)) if known and profile.z is not None else None,

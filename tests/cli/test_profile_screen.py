@@ -44,6 +44,8 @@ def profile(**changes: Any) -> dict[str, Any]:
         "bytes": 1264,
         "kinds": {"pair": 40, "thumb": 1},
         "prompts": 40,
+        "origin": "fit",
+        "parents": [],
         "reach": 2.5,
         "learned": {"verdict": "yes", "accuracy": 0.825, "interval": [0.7, 0.9]},
         "changes": {"new": 0, "removed": 0},
@@ -166,3 +168,35 @@ def test_how_many_more_answers_would_help(
 ) -> None:
     sure = profile()["certainty"] | {"more_answers": more}
     assert told in shown(monkeypatch, profile(certainty=sure))
+
+
+UNMEASURED: dict[str, Any] = {"certainty": None, "influence": None, "contradictions": None}
+
+
+def test_the_paper_s_method_and_a_half_life_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = shown(monkeypatch, profile(method="latent-dpo", half_life=30.0, **UNMEASURED))
+    rows = [line.split(maxsplit=1) for line in text.splitlines()]
+    assert ["method", "latent-dpo"] in rows
+    assert ["half-life", "30 days"] in rows
+    assert "latent-dpo says nothing of it" in text
+    assert "fit again" not in text
+
+
+@pytest.mark.parametrize("origin", ["blend", "copy", "import"])
+def test_nobody_is_sent_to_fit_a_profile_whose_judgements_are_another_s(
+    monkeypatch: pytest.MonkeyPatch, origin: str
+) -> None:
+    made = {"origin": origin, "parents": ["alice@3=0.7", "bob@3=0.3"], "learned": None}
+    gone = {"new": 0, "removed": 40}
+    text = shown(monkeypatch, profile(changes=gone, **made, **UNMEASURED))
+    assert f"{origin} of alice@3=0.7, bob@3=0.3" in text
+    assert "not measured: this is no fit" in text
+    assert "fit again" not in text
+    assert "prefcli fit" not in text
+
+
+def test_the_verdict_on_a_profile_is_not_given_to_its_edit(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = {"origin": "edit", "parents": ["carol@2"], "edited": {"toward": 1}}
+    text = shown(monkeypatch, profile(**made, **UNMEASURED))
+    assert "before the edit, learned something" in text
+    assert "the examples of an edit are no judgements" in text

@@ -11,6 +11,7 @@ import pytest
 from prefcli.errors import DataError, NotFoundError, UsageError
 from prefcli.services.generate import generate
 from prefcli.services.profile_edit import edit
+from prefcli.services.profile_report import report_profile
 from prefcli.services.profiles import open_profile, stored_profile
 from prefcli.store import Store
 from tests.made_profiles import add_profile
@@ -92,3 +93,15 @@ def test_what_cannot_be_gone_by_is_refused_and_adds_no_version(
     with pytest.raises(UsageError, match="nothing to go by"):
         edit(fitted, "alice")
     assert stored_profile(fitted, "alice").version == 1
+
+
+def test_what_the_judgements_say_is_not_told_of_an_edited_profile(
+    fitted: Store, tmp_path: Path
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("What a lovely question! Keep the heat low while the rice cooks.")
+    edit(fitted, "alice", [str(text)])
+    found = report_profile(fitted, "alice")
+    assert (found["origin"], found["parents"]) == ("edit", ["alice@1"])
+    assert found["certainty"] is found["influence"] is found["contradictions"] is None
+    assert report_profile(fitted, "alice@1")["influence"] is not None
