@@ -88,6 +88,7 @@ def fit(
         raise UsageError("--json and --jsonl exclude each other")
 
     from prefcli.services import fit as service
+    from prefcli.services.fit_before import BRADLEY_TERRY
     from prefcli.store import Store
 
     with Output() as output, Store.open() as store:
@@ -96,7 +97,7 @@ def fit(
                 store,
                 user,
                 space=space,
-                method=method or service.BRADLEY_TERRY,
+                method=method or BRADLEY_TERRY,
                 half_life=half_life,
                 progress=output.progress,
             )

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from prefcli.errors import NotFoundError
-from prefcli.services.fit import METHODS, FitReport, fit_users
+from prefcli.services.fit import FitReport, fit_users
+from prefcli.services.fit_before import METHODS
 from prefcli.services.spaces import resolve_space, use_space
 from prefcli.store import Store
 
