@@ -27,13 +27,12 @@ from itertools import islice
 from typing import Any
 
 from prefcli.errors import NotFoundError
-from prefcli.feedback.names import replace_name
 from prefcli.feedback.records import encoding_key, prompt_from_json
 from prefcli.store.connection import Catalog, now
 from prefcli.store.people import blended, people_in, quoted
+from prefcli.store.renaming import rename_in_sources
 from prefcli.store.rows import Forgotten, Undone
 from prefcli.store.selection import Selection
-from prefcli.store.text import to_json
 
 FORGOTTEN = "(forgotten)"  # stands where a name stood among things that stay
 SCRUB_PENDING = "scrub_pending"
@@ -195,7 +194,7 @@ class Removal:
                 generations += catalog.execute(
                     "DELETE FROM generations WHERE user = ?", (name,)
                 ).rowcount
-        self._strike(user)
+        rename_in_sources(self._catalog, user, FORGOTTEN)
         return profiles, generations
 
     def _forget_profiles(self, user: str) -> int:
@@ -222,25 +221,6 @@ class Removal:
             turns = prompt_from_json(prompt)
             for response in json.loads(responses):
                 yield encoding_key(turns, response)
-
-    def _strike(self, user: str) -> None:
-        """Replace the name in the names of files."""
-        catalog = self._catalog
-        for (source,) in catalog.rows(
-            "SELECT DISTINCT source FROM feedback WHERE instr(source, ?)", (user,)
-        ):
-            struck = replace_name(source, user, FORGOTTEN)
-            if struck != source:
-                catalog.execute("UPDATE feedback SET source = ? WHERE source = ?", (struck, source))
-        for number, text in catalog.rows("SELECT id, details FROM ingests"):
-            details = json.loads(text)
-            sources = details.get("sources", [])
-            struck_all = [replace_name(source, user, FORGOTTEN) for source in sources]
-            if struck_all != sources:
-                catalog.execute(
-                    "UPDATE ingests SET details = ? WHERE id = ?",
-                    (to_json(details | {"sources": struck_all}), number),
-                )
 
     def _setting(self, key: str) -> str | None:
         row = self._catalog.row("SELECT value FROM settings WHERE key = ?", (key,))

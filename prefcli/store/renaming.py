@@ -15,6 +15,7 @@ import json
 from collections.abc import Callable
 
 from prefcli.errors import NotFoundError, UsageError
+from prefcli.feedback.names import replace_name
 from prefcli.store.connection import Catalog
 from prefcli.store.feedback import COLUMNS, stored
 from prefcli.store.people import blended, quoted, renamed_in_name, renamed_in_summary
@@ -53,6 +54,8 @@ class Renaming:
             # What a user's prior was learned without goes by names.
             catalog.execute("DELETE FROM populations")
             judgements = self._rename_judgements(old, new)
+            # By the old name a file would still tell who it was after the new one is forgotten.
+            rename_in_sources(catalog, old, new)
             profiles = self._rename_profiles(old, new, artifact)
             generations = 0
             for (name,) in catalog.rows(
@@ -120,3 +123,22 @@ class Renaming:
                 "UPDATE profiles SET summary = ? WHERE id = ?", (to_json(changed), number)
             )
         return count
+
+
+def rename_in_sources(catalog: Catalog, user: str, other: str) -> None:
+    """Replace a name in the names of the files that feedback came from."""
+    for (source,) in catalog.rows(
+        "SELECT DISTINCT source FROM feedback WHERE instr(source, ?)", (user,)
+    ):
+        changed = replace_name(source, user, other)
+        if changed != source:
+            catalog.execute("UPDATE feedback SET source = ? WHERE source = ?", (changed, source))
+    for number, text in catalog.rows("SELECT id, details FROM ingests"):
+        details = json.loads(text)
+        sources = details.get("sources", [])
+        changed_all = [replace_name(source, user, other) for source in sources]
+        if changed_all != sources:
+            catalog.execute(
+                "UPDATE ingests SET details = ? WHERE id = ?",
+                (to_json(details | {"sources": changed_all}), number),
+            )

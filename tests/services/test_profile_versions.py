@@ -181,3 +181,14 @@ def test_forgetting_a_person_takes_the_copies_of_their_profile(store: Store) -> 
     service.copy(store, "work", "home")
     assert store.forget_user("alice").profiles == 3
     assert [row.user for row in store.profiles()] == ["bob"]
+
+
+def test_after_a_renaming_and_a_forgetting_no_file_holds_the_old_name(
+    store: Store, tmp_path: Path
+) -> None:
+    path = tmp_path / "zebulon.jsonl"
+    path.write_text('{"prompt": "p", "chosen": "good", "rejected": "bad"}\n')
+    ingest(store, [str(path)], user="zebulon")
+    service.rename(store, "zebulon", "zed")
+    store.forget_user("zed")
+    assert b"zebulon" not in b"".join(f.read_bytes() for f in store.home.rglob("*") if f.is_file())
