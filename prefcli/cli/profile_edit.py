@@ -22,7 +22,7 @@ from prefcli.output import Output
     short_help="Move a profile by example texts.",
     epilog=examples(
         "prefcli profile edit alice --toward letters.txt",
-        "prefcli profile edit alice --toward good.jsonl --away bad.jsonl --strength 0.5",
+        "prefcli profile edit alice --toward good.txt --away bad.txt --strength 0.5",
     ),
 )
 def edit(
