@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from prefcli import tiny
 from prefcli.base import Base
 from prefcli.decoding import sample
 from prefcli.feedback.records import text_prompt
 from prefcli.latent.space import Space
+from prefcli.loading import load_base
 from prefcli.progress import Progress
 from prefcli.tiny import corpus
 from prefcli.tiny.corpus import Topic
@@ -140,3 +142,11 @@ class Model:
                 )
             total += float(nll.sum())
         return total / sum(len(response) for _, response in rows)
+
+
+def embedded_model(progress: Progress) -> Model:
+    """The embedded base with its space, in float32 on the CPU."""
+    base = load_base(tiny.base_directory(), "cpu", "float32")
+    space = Space.load(tiny.space_directory())
+    space.attach(base)
+    return Model(base, space, progress)

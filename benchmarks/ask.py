@@ -24,14 +24,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.answers import MAX_NEW_TOKENS, Model, Request, all_prompts, questions, stream
+from benchmarks.answers import (
+    MAX_NEW_TOKENS,
+    Model,
+    Request,
+    all_prompts,
+    embedded_model,
+    questions,
+    stream,
+)
 from benchmarks.judges import USERS, wins
 from benchmarks.machine import machine, versions
-from prefcli import tiny
 from prefcli.feedback.formats.questions import judged
 from prefcli.feedback.records import encoding_key, text_prompt
 from prefcli.latent.space import Space
-from prefcli.loading import load_base
 from prefcli.output import Output
 from prefcli.profile import Profile
 from prefcli.services.ask import ANSWERS, PROMPTS_PER_QUESTION, Asker, Settings
@@ -71,10 +77,7 @@ def main() -> None:
     if arguments.draws < 2:
         parser.error("--draws must be at least 2")
     with Output() as output:
-        base = load_base(tiny.base_directory(), "cpu", "float32")
-        space = Space.load(tiny.space_directory())
-        space.attach(base)
-        found = measure(Model(base, space, output.progress), arguments.draws)
+        found = measure(embedded_model(output.progress), arguments.draws)
         arguments.output.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(found, indent=1, ensure_ascii=False)
         arguments.output.write_text(text + "\n", encoding="utf-8")

@@ -23,11 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.answers import FloatArray, Model, Request, all_prompts, stream
+from benchmarks.answers import FloatArray, Model, Request, all_prompts, embedded_model, stream
 from benchmarks.machine import machine, versions
-from prefcli import tiny
-from prefcli.latent.space import Space
-from prefcli.loading import load_base
 from prefcli.output import Output
 from prefcli.solvers.bradley_terry import Rows, fit_reward
 from prefcli.solvers.population import Likelihoods, Population, learn_population, likelihood
@@ -85,10 +82,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/cold_start.json"))
     arguments = parser.parse_args()
     with Output() as output:
-        base = load_base(tiny.base_directory(), "cpu", "float32")
-        space = Space.load(tiny.space_directory())
-        space.attach(base)
-        model = Model(base, space, output.progress)
+        model = embedded_model(output.progress)
         seen = pool(model, corpus.stage_one_topics(), arguments.prompts, arguments.seed)
         unseen = pool(model, corpus.held_out_topics(), 300, arguments.seed)
         rows = [

@@ -24,13 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.answers import FloatArray, Model, Request, all_prompts, stream
+from benchmarks.answers import FloatArray, Model, Request, all_prompts, embedded_model, stream
 from benchmarks.judges import USERS
 from benchmarks.machine import machine, versions
-from prefcli import tiny
 from prefcli.feedback.records import Feedback, Kind, Prompt, encoding_key, text_prompt
-from prefcli.latent.space import Space
-from prefcli.loading import load_base
 from prefcli.output import Output
 from prefcli.services.training_rows import training_rows
 from prefcli.solvers.bradley_terry import Rows, fit_fixed, fit_reward
@@ -82,14 +79,11 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/fit.json"))
     arguments = parser.parse_args()
     with Output() as output:
-        base = load_base(tiny.base_directory(), "cpu", "float32")
-        space = Space.load(tiny.space_directory())
-        space.attach(base)
-        model = Model(base, space, output.progress)
+        model = embedded_model(output.progress)
         seen = answered(model, corpus.stage_one_topics(), arguments.prompts, arguments.seed)
         unseen = answered(model, corpus.held_out_topics(), 150, arguments.seed)
         noise = noisy_pairs(seen, unseen, arguments, output)
-        kinds = every_kind(seen, unseen, space.prior.mean.double().numpy(), arguments, output)
+        kinds = every_kind(seen, unseen, model.space.prior.mean.double().numpy(), arguments, output)
         content = {
             "machine": machine(),
             "versions": versions(),

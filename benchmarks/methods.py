@@ -18,14 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.answers import Model, Request, stream
+from benchmarks.answers import Model, Request, embedded_model, stream
 from benchmarks.judges import USERS, Pair, TopicJudge, win_rate
 from benchmarks.machine import machine, versions
 from benchmarks.styles import HeldOut, feedback
-from prefcli import tiny
 from prefcli.feedback.records import Feedback, encoding_key, text_prompt
-from prefcli.latent.space import Space
-from prefcli.loading import load_base
 from prefcli.output import Output
 from prefcli.profile import Profile
 from prefcli.services.fit import BRADLEY_TERRY, LATENT_DPO
@@ -76,10 +73,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/methods.json"))
     arguments = parser.parse_args()
     with Output() as output:
-        base = load_base(tiny.base_directory(), "cpu", "float32")
-        space = Space.load(tiny.space_directory())
-        space.attach(base)
-        model = Model(base, space, output.progress)
+        model = embedded_model(output.progress)
         found = [
             result
             for seed in range(arguments.seeds)
@@ -87,7 +81,7 @@ def main() -> None:
         ]
         written = {
             "benchmark": "methods",
-            "space": space.fingerprint(),
+            "space": model.space.fingerprint(),
             "machine": machine(),
             "versions": versions(),
             "measured": [asdict(result) for result in found],

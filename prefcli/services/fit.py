@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,14 +20,15 @@ from prefcli.profile import Profile
 from prefcli.services import fit_before
 from prefcli.services.feedback_encodings import FeedbackEncoder
 from prefcli.services.fit_before import BRADLEY_TERRY, LATENT_DPO, METHODS
-from prefcli.services.population import common_prior, renew
+from prefcli.services.population import known_population, renew
 from prefcli.services.recency import check_half_life, recency_weights
 from prefcli.services.spaces import SpaceReference, resolve_space
 from prefcli.services.training_rows import training_rows
 from prefcli.solvers.bradley_terry import fit_reward
 from prefcli.solvers.learned import in_words, judge
+from prefcli.solvers.population import Population
 from prefcli.solvers.validation import hold_out, train_accuracy
-from prefcli.store import Encoding, Store, StoredFeedback
+from prefcli.store import Encoding, Store
 
 if TYPE_CHECKING:
     from prefcli.progress import Progress
@@ -191,8 +193,11 @@ def fit_users(
     if common:
         fitter.learn_common(users, store.feedback_marks())
     for user in users:
-        how = fit_before.as_before(store, user, fitter.reference.fingerprint, None, half_life)
-        yield fitter.fit(user, *((methods[user], half_life) if user in methods else how))
+        if user in methods:
+            yield fitter.fit(user, methods[user], half_life)
+        else:
+            space_id = fitter.reference.fingerprint
+            yield fitter.fit(user, *fit_before.as_before(store, user, space_id, None, half_life))
 
 
 class _Fitter:
@@ -210,6 +215,11 @@ class _Fitter:
         self.reference = reference
         self.encoder = FeedbackEncoder(store, reference, progress)
 
+    @cached_property
+    def population(self) -> Population | None:
+        """What users have in common, read once for all who are fitted."""
+        return known_population(self.store, self.reference.fingerprint)
+
     def learn_common(self, users: Sequence[str], marks: Mapping[str, tuple[int, int]]) -> None:
         """Encode what these users judged, and learn what everybody has in common if it is due.
 
@@ -218,11 +228,14 @@ class _Fitter:
             marks: Of everybody with feedback.
         """
         block: list[list[Feedback]] = []
-        for number, user in enumerate(users, start=1):
+        size = 0
+        for user in users:
             block.append([row.feedback for row in self.store.feedback(user)])
-            if number == len(users) or sum(map(len, block)) >= TOGETHER:
+            size += len(block[-1])
+            if size >= TOGETHER:
                 self.encoder.encode(block)
-                block = []
+                block, size = [], 0
+        self.encoder.encode(block)
         if users:
             renew(self.store, self.encoder, list(marks), changed=len(users))
 
@@ -235,12 +248,12 @@ class _Fitter:
             )
         started = time.perf_counter()
         encodings = self.encoder.encode([judged])
-        policy = self._policy(stored, encodings, half_life) if method == LATENT_DPO else None
+        recency = recency_weights(stored, half_life)
+        policy = self._policy(judged, encodings, recency) if method == LATENT_DPO else None
         encoded = time.perf_counter()
         size = int(self.reference.description["latent_size"])
-        recency = recency_weights(stored, half_life)
         training = training_rows(judged, encodings, size, self.encoder.background(), recency)
-        prior = common_prior(self.store, self.reference.fingerprint, user)
+        prior = () if self.population is None else self.population.prior(user)
         rows = training.rows
         solving = time.perf_counter()
         if policy is not None:
@@ -300,14 +313,12 @@ class _Fitter:
 
     def _policy(
         self,
-        stored: Sequence[StoredFeedback],
+        judged: Sequence[Feedback],
         encodings: dict[bytes, Encoding],
-        half_life: float | None,
+        recency: Sequence[float],
     ) -> PolicyFit:
         from prefcli.services.latent_dpo import PolicyFit
 
-        judged = [row.feedback for row in stored]
-        recency = recency_weights(stored, half_life)
         models = self.encoder.models()
         return PolicyFit(judged, encodings, *models, self.encoder.progress, recency=recency)
 

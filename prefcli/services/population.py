@@ -63,18 +63,24 @@ def renew(store: Store, encoder: FeedbackEncoder, users: list[str], changed: int
     store.put_population(space, None if found is None else to_bytes(found))
 
 
-def common_prior(store: Store, space: str, user: str) -> tuple[Component, ...]:
-    """What users of a space have in common, apart from this one; nothing if it is not known.
+def known_population(store: Store, space: str) -> Population | None:
+    """What users of a space were found to have in common.
 
     A prior that cannot be read is as good as none: the next fit of everybody replaces it.
     """
     artifact = store.population(space)
     if artifact is None:
-        return ()
+        return None
     try:
-        return from_bytes(artifact).prior(user)
+        return from_bytes(artifact)
     except (SafetensorError, KeyError, ValueError):
-        return ()
+        return None
+
+
+def common_prior(store: Store, space: str, user: str) -> tuple[Component, ...]:
+    """What users of a space have in common, apart from this one; nothing if it is not known."""
+    known = known_population(store, space)
+    return () if known is None else known.prior(user)
 
 
 def to_bytes(population: Population) -> bytes:

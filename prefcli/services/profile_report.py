@@ -124,15 +124,15 @@ class _Evidence:
 
         A policy says nothing of its uncertainty.
         """
+        if profile.policy is not None or profile.z is None or not judged:
+            return None
         keys = {
             encoding_key(row.feedback.prompt, response)
             for row in judged
             for response in row.feedback.responses
         }
         encodings = store.encodings(reference.fingerprint, keys)
-        if profile.policy is not None or profile.z is None:
-            return None
-        if not judged or len(encodings) < len(keys):
+        if len(encodings) < len(keys):
             return None
         said = [row.feedback for row in judged]
         size = len(profile.reward.weight)
