@@ -58,7 +58,35 @@ def m003_populations(db: Database) -> None:
     )
 
 
-STEPS: tuple[Callable[[Database], None], ...] = (m001_initial, m002_kinds, m003_populations)
+def m004_blind_picks(db: Database) -> None:
+    """What people picked without knowing which answer was the profile's."""
+    db.execute(
+        """
+        CREATE TABLE blind_picks (
+            id INTEGER PRIMARY KEY,
+            created TEXT NOT NULL,
+            user TEXT NOT NULL,         -- whose profile, and who picked
+            version INTEGER NOT NULL,   -- of the profile; goes when that goes
+            base TEXT NOT NULL,
+            prompt TEXT NOT NULL,       -- JSON: [[role, content], ...]
+            of_base TEXT NOT NULL,      -- JSON: text
+            of_profile TEXT NOT NULL,   -- JSON: text
+            profile_first INTEGER NOT NULL,
+            choice TEXT NOT NULL,       -- profile, base or tie
+            seed INTEGER NOT NULL,
+            settings TEXT NOT NULL      -- JSON: strength, temperature, ...
+        )
+        """
+    )
+    db.execute("CREATE INDEX blind_picks_user ON blind_picks (user, version, id)")
+
+
+STEPS: tuple[Callable[[Database], None], ...] = (
+    m001_initial,
+    m002_kinds,
+    m003_populations,
+    m004_blind_picks,
+)
 NAMES = tuple(step.__name__ for step in STEPS)
 
 _INITIAL = (

@@ -45,8 +45,8 @@ def undo(as_json: Json = False) -> None:
 
 @commands.command(
     help="Remove everything about a user, from every file of the home.\n\n"
-    "Feedback, encodings, profiles and what was generated with them are gone for good, and where "
-    "they lay is overwritten. Copies and exports that you made elsewhere are yours to delete.",
+    "Feedback, encodings, profiles and what was generated with them or picked in blind tests are "
+    "gone for good, and where they lay is overwritten. Copies and exports that you made elsewhere are yours to delete.",
     short_help="Remove everything about a user.",
 )
 def forget(
@@ -78,6 +78,7 @@ def forget(
                 f"{words.count(gone['encodings'], 'encoding')}, "
                 f"{words.count(gone['profiles'], 'profile')} and "
                 f"{words.count(gone['generations'], 'generation')} removed"
+                + (f", and {words.count(gone['picks'], 'blind pick')}" if gone["picks"] else "")
             )
         if gone["spaces"]:
             output.warning(

@@ -175,9 +175,10 @@ def forget(store: Store, user: str) -> dict[str, Any]:
     """Remove everything about a user from every file of the home.
 
     Returns:
-        `user`; how many `judgements`, `encodings`, `profiles` and `generations` are gone;
-        `spaces`: those that were trained on the user's prompts, which cannot be undone; and
-        `unfinished`: trainings on them that had not ended, which are gone with the prompts.
+        `user`; how many `judgements`, `encodings`, `profiles`, `generations` and `picks` of blind
+        tests are gone; `spaces`: those that were trained on the user's prompts, which cannot be
+        undone; and `unfinished`: trainings on them that had not ended, which are gone with the
+        prompts.
 
     Raises:
         NotFoundError: there is nothing about them.

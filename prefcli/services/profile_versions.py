@@ -95,7 +95,8 @@ def rename(store: Store, old: str, new: str) -> dict[str, Any]:
     """Give a user another name: in judgements, profiles, the log and what spaces say of prompts.
 
     Returns:
-        `old`, `new`, how many `judgements`, `profiles` and `generations` it was, and the `spaces`.
+        `old`, `new`, how many `judgements`, `profiles`, `generations` and `picks` of blind tests
+        it was, and the `spaces`.
 
     Raises:
         NotFoundError: there is nothing of the user.

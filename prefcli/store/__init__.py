@@ -4,7 +4,7 @@
         inserted, duplicates = store.add_feedback(rows)
 
 `Store` is the sum of its tables, one module each: feedback, encodings, profiles, generations,
-and the registry of bases, spaces and settings; `removal` takes rows away, `renaming` gives users
+picks of blind tests, and the registry of bases, spaces and settings; `removal` takes rows away, `renaming` gives users
 other names. `connection` holds the rules of locking and the wording of failures. No torch, no
 numpy: vectors pass through as bytes.
 """
@@ -19,6 +19,7 @@ from prefcli.store.connection import LOCK_TIMEOUT, Catalog
 from prefcli.store.encodings import EncodingTable
 from prefcli.store.feedback import FeedbackTable
 from prefcli.store.generations import GenerationTable
+from prefcli.store.picks import PickTable
 from prefcli.store.profiles import ProfileTable
 from prefcli.store.registry import Registry, check_name
 from prefcli.store.removal import Removal
@@ -32,6 +33,7 @@ from prefcli.store.rows import (
     SpaceRow,
     StoredFeedback,
     StoredGeneration,
+    StoredPick,
     StoredProfile,
     Undone,
 )
@@ -48,13 +50,21 @@ __all__ = [
     "Store",
     "StoredFeedback",
     "StoredGeneration",
+    "StoredPick",
     "StoredProfile",
     "Undone",
 ]
 
 
 class Store(
-    FeedbackTable, EncodingTable, ProfileTable, GenerationTable, Registry, Removal, Renaming
+    FeedbackTable,
+    EncodingTable,
+    ProfileTable,
+    GenerationTable,
+    PickTable,
+    Registry,
+    Removal,
+    Renaming,
 ):
     """An open home; a context manager that closes it.
 

@@ -154,10 +154,14 @@ class ProfileTable:
                     )
 
     def remove_profiles(self, user: str, version: int | None = None) -> int:
-        """Remove one version of a user's profile, or all of them; the number of them."""
+        """Remove one version of a user's profile, or all of them; the number of them.
+
+        What was picked in blind tests of it goes along: its number may be given again.
+        """
         mine = "user = ?" if version is None else "user = ? AND version = ?"
         parameters = [user] if version is None else [user, version]
         with self._catalog.transaction():
+            self._catalog.execute(f"DELETE FROM blind_picks WHERE {mine}", parameters)
             self._catalog.execute(
                 f"DELETE FROM profile_artifacts WHERE id IN (SELECT id FROM profiles WHERE {mine})",
                 parameters,

@@ -89,7 +89,7 @@ class Removal:
 
         Gone are their judgements (those that they gave for a group too), the encodings that no
         one else's judgements share, their profiles, copies and blends of these under other names,
-        and what was generated with them. Where the name stands in the name of a file that other
+        and what was generated with them or picked in blind tests. Where the name stands in the name of a file that other
         people's judgements came from, it is struck.
 
         Raises:
@@ -102,8 +102,8 @@ class Removal:
         with self._taking_away(overwrite=True):
             judgements, encodings = self._forget_said(user)
             with catalog.transaction():
-                profiles, generations = self._forget_made(user)
-                forgotten = Forgotten(user, judgements, encodings, profiles, generations)
+                made = self._forget_made(user)
+                forgotten = Forgotten(user, judgements, encodings, *made)
                 if forgotten.is_nothing and not pending:
                     raise NotFoundError(f"nothing about user {user!r}: see `prefcli feedback list`")
                 self._mark_forgetting()
@@ -182,10 +182,10 @@ class Removal:
         catalog.execute("DELETE FROM populations")  # the next fit of all learns it anew
         catalog.execute("INSERT OR REPLACE INTO settings VALUES (?, '1')", (SCRUB_PENDING,))
 
-    def _forget_made(self, user: str) -> tuple[int, int]:
-        """Remove a user's profiles and what was generated with them; how many of both."""
+    def _forget_made(self, user: str) -> tuple[int, int, int]:
+        """Remove a user's profiles, what was generated with them and picked; how many of each."""
         catalog = self._catalog
-        profiles = self._forget_profiles(user)
+        profiles, picks = self._forget_profiles(user)
         generations = 0
         for (name,) in catalog.rows(
             "SELECT DISTINCT user FROM generations WHERE instr(user, ?)", (user,)
@@ -195,10 +195,14 @@ class Removal:
                     "DELETE FROM generations WHERE user = ?", (name,)
                 ).rowcount
         rename_in_sources(self._catalog, user, FORGOTTEN)
-        return profiles, generations
+        return profiles, generations, picks
 
-    def _forget_profiles(self, user: str) -> int:
-        """Remove the user's profiles and those of others that hold something of theirs."""
+    def _forget_profiles(self, user: str) -> tuple[int, int]:
+        """Remove the user's profiles and those of others that hold something of theirs.
+
+        Returns:
+            How many, and how many picks of blind tests of them.
+        """
         catalog = self._catalog
         ids = [
             number for (number,) in catalog.rows("SELECT id FROM profiles WHERE user = ?", (user,))
@@ -209,9 +213,16 @@ class Removal:
         ):
             if user in people_in(json.loads(text)):
                 ids.append(number)
+        picks = catalog.execute("DELETE FROM blind_picks WHERE user = ?", (user,)).rowcount
+        for number in ids:
+            picks += catalog.execute(
+                "DELETE FROM blind_picks WHERE (user, version) = "
+                "(SELECT user, version FROM profiles WHERE id = ?)",
+                (number,),
+            ).rowcount
         catalog.executemany("DELETE FROM profile_artifacts WHERE id = ?", ((i,) for i in ids))
         catalog.executemany("DELETE FROM profiles WHERE id = ?", ((i,) for i in ids))
-        return len(ids)
+        return len(ids), picks
 
     def _keys(self, condition: str) -> Iterator[bytes]:
         """The encodings' keys of judgements that meet a condition."""

@@ -66,15 +66,19 @@ class Renaming:
                         "UPDATE generations SET user = ? WHERE user = ?",
                         (renamed_in_name(name, old, new), name),
                     ).rowcount
-            if not (judgements or profiles or generations):
+            picks = catalog.execute(
+                "UPDATE blind_picks SET user = ? WHERE user = ?", (new, old)
+            ).rowcount
+            if not (judgements or profiles or generations or picks):
                 raise NotFoundError(f"nothing of user {old!r}: see `prefcli profile list`")
-        return Renamed(old, new, judgements, profiles, generations)
+        return Renamed(old, new, judgements, profiles, generations, picks)
 
     def _is_known(self, name: str) -> bool:
         places = (
             ("feedback", "user"),
             ("profiles", "user"),
             ("generations", "user"),
+            ("blind_picks", "user"),
             ("feedback", "annotator"),
         )
         return any(

@@ -48,11 +48,13 @@ class Forgotten:
     encodings: int
     profiles: int
     generations: int
+    picks: int = 0
 
     @property
     def is_nothing(self) -> bool:
         """Whether there was nothing about them."""
-        return not (self.judgements or self.encodings or self.profiles or self.generations)
+        kinds = (self.judgements, self.encodings, self.profiles, self.generations, self.picks)
+        return not any(kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Renamed:
     judgements: int
     profiles: int
     generations: int
+    picks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,24 @@ class StoredGeneration:
     prompt: Prompt
     response: str
     seed: int | None
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPick:
+    """One pick of a blind test: `profile`, `base` or `tie`, between two answers of one seed."""
+
+    id: int
+    created: str
+    user: str
+    version: int
+    base: str
+    prompt: Prompt
+    of_base: str
+    of_profile: str
+    profile_first: bool
+    choice: str
+    seed: int
     settings: dict[str, Any]
 
 
