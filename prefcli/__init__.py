@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from prefcli.profile import Profile
     from prefcli.services.bases import add_base
     from prefcli.services.batch import generate_batch
+    from prefcli.services.blind_test import blind_scores, blind_test
+    from prefcli.services.evaluation import evaluate
     from prefcli.services.fit import fit, fit_all
     from prefcli.services.generate import generate
     from prefcli.services.ingest import ingest
@@ -41,6 +43,9 @@ __all__ = [
     "UsageError",
     "__version__",
     "add_base",
+    "blind_scores",
+    "blind_test",
+    "evaluate",
     "fit",
     "fit_all",
     "generate",
@@ -59,6 +64,9 @@ _HOMES = {
     "Store": "prefcli.store",
     "UsageError": "prefcli.errors",
     "add_base": "prefcli.services.bases",
+    "blind_scores": "prefcli.services.blind_test",
+    "blind_test": "prefcli.services.blind_test",
+    "evaluate": "prefcli.services.evaluation",
     "fit": "prefcli.services.fit",
     "fit_all": "prefcli.services.fit",
     "generate": "prefcli.services.generate",

@@ -23,6 +23,7 @@ from prefcli.families import check_config
 QUANTIZATIONS = ("4bit", "8bit")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
+LONGEST_CLASSIFIED = 4096  # tokens that a classifier reads, if it can
 LONGEST_REASON = 160  # characters of a library's own words
 REMEDIES = {
     "config.json": "copy it again, or update transformers if it is of a newer model",
@@ -108,6 +109,54 @@ def load_base(
         ) from error
 
 
+def load_classifier(source: str | Path, device: str | None = None) -> tuple[Any, Any, int]:
+    """Load a sequence classifier or a reward model; weights from safetensors only.
+
+    Args:
+        source: Directory or Hugging Face id.
+        device: As in `pick_device`; it computes in float32.
+
+    Returns:
+        Model, tokenizer, and how many tokens it reads.
+
+    Raises:
+        UsageError: unknown device.
+        NotFoundError: no such directory, and no such model within reach.
+        DataError: what is there is damaged, incomplete or no classifier.
+    """
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    chosen = pick_device(device)
+    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    directory = local_path(source)
+    if directory:
+        _check_files(directory)
+    where = str(directory or source)
+    with _quiet():
+        with _step(where, "config.json", hub=not directory, kind="classifier"):
+            config = AutoConfig.from_pretrained(where)
+        with _step(where, "tokenizer", kind="classifier"):
+            tokenizer: Any = AutoTokenizer.from_pretrained(where)
+        with _step(where, "weights", kind="classifier"):
+            loaded: Any = AutoModelForSequenceClassification.from_pretrained(
+                where, dtype=torch.float32, use_safetensors=True, output_loading_info=True
+            )
+    model, found = loaded
+    if found["missing_keys"]:
+        # A language model without a head would be given one of random weights.
+        some = ", ".join(sorted(found["missing_keys"])[:3])
+        raise DataError(f"{where} is no trained classifier: it lacks the weights {some}")
+    if config.pad_token_id is None:
+        model.config.pad_token_id = tokenizer.pad_token_id
+    positions = getattr(config, "max_position_embeddings", None) or LONGEST_CLASSIFIED
+    # Some families give two of their positions to what stands outside the text.
+    limit = min(int(tokenizer.model_max_length), int(positions) - 2, LONGEST_CLASSIFIED)
+    return model.eval().to(chosen), tokenizer, limit
+
+
 def _quantization(quantize: str | None, precision: torch.dtype) -> dict[str, Any]:
     """What transformers is told about quantizing the weights, nothing to leave them as they are.
 
@@ -168,23 +217,24 @@ def _check_files(directory: Path) -> None:
 
 
 @contextmanager
-def _step(where: str, what: str, *, hub: bool = False) -> Iterator[None]:
+def _step(where: str, what: str, *, hub: bool = False, kind: str = "base") -> Iterator[None]:
     """Tell any failure of one step of loading as one line.
 
     Args:
         where: Directory or Hugging Face id.
         what: What the step reads, a key of `REMEDIES`.
-        hub: Nothing of the base was found yet, so it may not exist.
+        hub: Nothing of the model was found yet, so it may not exist.
+        kind: What the model is to be.
     """
     try:
         yield
     except Exception as error:
         reason = _reason(error)
         if hub and Path(where).is_absolute():
-            raise NotFoundError(f"no base {where}: no such directory, check the path") from error
+            raise NotFoundError(f"no {kind} {where}: no such directory, check the path") from error
         if hub and "trust_remote_code" not in reason:
             raise NotFoundError(
-                f"no base {where}: no such directory, and not to be had from the Hugging Face Hub"
+                f"no {kind} {where}: no such directory, and not to be had from the Hugging Face Hub"
                 f"{_bracketed(reason)}; check the name and the network, or give a directory"
             ) from error
         remedy = REMEDIES[what]
@@ -192,7 +242,7 @@ def _step(where: str, what: str, *, hub: bool = False) -> Iterator[None]:
             reason = "it needs code that comes with the model"
             remedy = "add --trust-remote-code if you trust its source"
         raise DataError(
-            f"cannot load a base from {where}: its {what} cannot be read{_bracketed(reason)}; "
+            f"cannot load a {kind} from {where}: its {what} cannot be read{_bracketed(reason)}; "
             f"{remedy}"
         ) from error
 

@@ -19,7 +19,9 @@ def store(home: Path) -> Iterator[Store]:
         yield opened
 
 
-def add(store: Store, user: str, version: int, text: str = "half \ud83d, NUL \0", **more: Any) -> None:
+def add(
+    store: Store, user: str, version: int, text: str = "half \ud83d, NUL \0", **more: Any
+) -> None:
     said: dict[str, Any] = {
         "base": "tiny",
         "prompt": text_prompt(text),

@@ -8,10 +8,12 @@ import typer
 
 from prefcli import __version__
 from prefcli.cli import (
+    ab,
     ask,
     base,
     compare,
     demo,
+    eval,  # noqa: A004 (a module)
     feedback,
     fit,
     generate,
@@ -72,6 +74,8 @@ app.add_typer(refit.commands)
 app.add_typer(ask.commands)
 app.add_typer(generate.commands)
 app.add_typer(compare.commands)
+app.add_typer(eval.commands)
+app.add_typer(ab.commands)
 app.add_typer(log.rating)
 app.add_typer(log.commands, name="log")
 app.add_typer(profile.commands, name="profile")

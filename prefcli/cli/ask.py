@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prefcli.cli import completion, words
+from prefcli.cli import completion, dialogue, words
 from prefcli.cli.options import JsonLines, Space, command_group, examples, finite
 from prefcli.errors import UsageError
 from prefcli.output import Output
 
 if TYPE_CHECKING:
-    from prefcli.services.ask import Asker, Question
+    from prefcli.services.ask import Asker
 
 commands = command_group()
 
 KEYS = {"a": "a", "b": "b", "t": "tie", "x": "both-bad", "s": "skip", "q": "quit"}
 LEGEND = "a, b: the better one   t: tie   x: both bad   s: skip   q: quit"
-BESIDE = 500  # characters of an answer up to which both fit beside each other
-END = ("\x04", "\x1a")  # Ctrl-D, and Ctrl-Z on Windows
 
 
 @commands.command(
@@ -136,8 +133,7 @@ def _check_terminal(prompts: str | None) -> None:
     Raises:
         UsageError: stdin or stdout is no terminal.
     """
-    streams = (sys.stdin, sys.stdout)
-    if prompts == "-" or not all(stream is not None and stream.isatty() for stream in streams):
+    if prompts == "-" or not dialogue.somebody_is_there():
         raise UsageError(
             "no terminal to ask in: --jsonl prints the questions, and ingest reads them with a "
             '"choice" added'
@@ -151,40 +147,16 @@ def _dialogue(output: Output, asker: Asker, count: int) -> None:
         if question is None:
             output.note("the prompts have no more different answers: give more with --prompts FILE")
             return
-        _show(output, question, f"Question {number} of {count}")
-        choice = ""
-        try:
-            choice = _choice()
-        finally:  # Ctrl-C ends the line, too
-            output.text(choice)
-        if choice == "quit":
+        dialogue.show(
+            output,
+            question.prompt,
+            ("A", "B"),
+            (question.a, question.b),
+            f"Question {number} of {count}",
+            LEGEND,
+        )
+        choice = dialogue.press(output, KEYS)
+        if choice == dialogue.QUIT:
             return
         if choice != "skip":
             asker.answer(question, choice)
-
-
-def _show(output: Output, question: Question, title: str) -> None:
-    """Print a question, the answers beside each other where they are short."""
-    turns = question.prompt
-    asked = (
-        turns[0].content if len(turns) == 1 else "\n".join(f"{t.role}: {t.content}" for t in turns)
-    )
-    output.text(f"\n{title}\n\n{asked}\n")
-    if max(len(question.a), len(question.b)) <= BESIDE:
-        output.side_by_side(["A", "B"], [question.a, question.b])
-    else:
-        output.text(f"A\n{question.a}\n\nB\n{question.b}")
-    output.piece(f"\n{LEGEND} > ")
-
-
-def _choice() -> str:
-    """What the next key that means something stands for."""
-    while True:
-        try:
-            key = typer.getchar()
-        except EOFError:
-            return "quit"
-        if key in END:
-            return "quit"
-        if key.lower() in KEYS:
-            return KEYS[key.lower()]

@@ -46,7 +46,8 @@ def undo(as_json: Json = False) -> None:
 @commands.command(
     help="Remove everything about a user, from every file of the home.\n\n"
     "Feedback, encodings, profiles and what was generated with them or picked in blind tests are "
-    "gone for good, and where they lay is overwritten. Copies and exports that you made elsewhere are yours to delete.",
+    "gone for good, and where they lay is overwritten. Copies and exports that you made elsewhere "
+    "are yours to delete.",
     short_help="Remove everything about a user.",
 )
 def forget(

@@ -276,6 +276,14 @@ class Generator:
             self._base = open_base(self.reference, self.progress)
         return self._base
 
+    def space(self, fingerprint: str) -> Space:
+        """The space of this fingerprint, loaded and attached to the base at its first use."""
+        if fingerprint not in self._spaces:
+            space = open_space(space_of(self.store, fingerprint))
+            space.attach(self.base())
+            self._spaces[fingerprint] = space
+        return self._spaces[fingerprint]
+
     def answer(
         self, jobs: Sequence[Job], on_text: Callable[[str], None] | None = None
     ) -> list[str]:
@@ -345,11 +353,7 @@ class Generator:
         chosen = job.profile
         if chosen is None or chosen.z is None:
             return None
-        if chosen.space not in self._spaces:
-            space = open_space(space_of(self.store, chosen.space))
-            space.attach(base)
-            self._spaces[chosen.space] = space
-        space = self._spaces[chosen.space]
+        space = self.space(chosen.space)
         if chosen.by_prompt is not None:
             # One prompt at a time: padding would round differently in another company.
             features = space.read_prompts(base, [job.prompt])[0]

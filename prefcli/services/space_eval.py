@@ -145,15 +145,15 @@ def _prompts(
 ) -> list[Prompt]:
     """At most `MOST_PROMPTS` different prompts, drawn where there are more."""
     if source is None and reference.name == tiny.NAME:
-        found = _unseen(seed)
+        found = unseen_topics(seed)
     else:
         found = find_prompts(store, source, FEWEST_PROMPTS, NEED).prompts
     random.Random(seed).shuffle(found)
     return found[:MOST_PROMPTS]
 
 
-def _unseen(seed: int) -> list[Prompt]:
-    """One wording of each kind of question about each topic that is held out."""
+def unseen_topics(seed: int) -> list[Prompt]:
+    """One wording of each kind of question about each topic that the embedded space never saw."""
     from prefcli.tiny import corpus
 
     rng = random.Random(seed)

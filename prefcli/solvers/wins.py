@@ -59,7 +59,7 @@ class Wins:
 
     @property
     def comparisons(self) -> int:
-        """n."""
+        """How many there were, n."""
         return self.wins + self.ties + self.losses
 
     def as_dict(self) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def in_words(found: Wins, who: str, by: str) -> str:
 
 def _about(number: int) -> int:
     """Rounded up to two digits."""
-    step = 10 ** max(0, len(str(number)) - 2)
+    step = int(10 ** max(0, len(str(number)) - 2))
     return -(-number // step) * step
 
 

@@ -4,9 +4,9 @@
         inserted, duplicates = store.add_feedback(rows)
 
 `Store` is the sum of its tables, one module each: feedback, encodings, profiles, generations,
-picks of blind tests, and the registry of bases, spaces and settings; `removal` takes rows away, `renaming` gives users
-other names. `connection` holds the rules of locking and the wording of failures. No torch, no
-numpy: vectors pass through as bytes.
+picks of blind tests, and the registry of bases, spaces and settings; `removal` takes rows away,
+`renaming` gives users other names. `connection` holds the rules of locking and the wording of
+failures. No torch, no numpy: vectors pass through as bytes.
 """
 
 from __future__ import annotations

@@ -89,8 +89,8 @@ class Removal:
 
         Gone are their judgements (those that they gave for a group too), the encodings that no
         one else's judgements share, their profiles, copies and blends of these under other names,
-        and what was generated with them or picked in blind tests. Where the name stands in the name of a file that other
-        people's judgements came from, it is struck.
+        and what was generated with them or picked in blind tests. Where the name stands in the
+        name of a file that other people's judgements came from, it is struck.
 
         Raises:
             NotFoundError: there is nothing about them.

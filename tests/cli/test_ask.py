@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import typer
 
-from prefcli.cli import ask as command
+from prefcli.cli import dialogue
 from prefcli.feedback.records import text_prompt
 from prefcli.services import ask as service
 from prefcli.services.ask import Question
@@ -47,7 +47,7 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Session:
 
 def press(monkeypatch: pytest.MonkeyPatch, keys: str) -> None:
     """A terminal in which these keys are pressed, then Ctrl-C."""
-    monkeypatch.setattr(command, "_check_terminal", lambda _: None)
+    monkeypatch.setattr(dialogue, "somebody_is_there", lambda: True)
 
     def pressed() -> Iterator[str]:
         yield from keys
