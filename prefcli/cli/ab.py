@@ -126,7 +126,7 @@ def ab(
         finally:  # after Ctrl-C too: what was picked is kept
             output.text(f"{words.count(test.stored, 'pick')} stored")
             if test.stored:
-                output.text(test.score()["summary"])
+                output.fields({"verdict": test.score()["summary"]})
 
 
 def _dialogue(output: Output, test: BlindTest) -> None:
@@ -158,4 +158,4 @@ def _scores(name: str | None, as_jsonl: bool) -> None:
         if rows and not as_jsonl:
             output.text("")
             for row in rows:
-                output.text(row["summary"])
+                output.fields({"verdict": row["summary"]})

@@ -157,7 +157,8 @@ def _show(output: Output, found: Mapping[str, Any]) -> None:
     )
     output.text("")
     output.table(COLUMNS, list(_rows(found)))
-    output.text(f"\n{found['summary']}")
+    output.text("")
+    output.fields({"verdict": found["summary"]})
 
 
 def _won(found: Mapping[str, Any]) -> str:
@@ -165,7 +166,7 @@ def _won(found: Mapping[str, Any]) -> str:
     low, high = found["interval"]
     return (
         f"{found['wins']} of {total}, {words.count(found['ties'], 'tie')}: win rate "
-        f"{found['win_rate']:.2f} ({low:.2f} to {high:.2f})"
+        f"{100 * found['win_rate']:.0f} % ({100 * low:.0f} to {100 * high:.0f} %)"
     )
 
 
@@ -182,8 +183,12 @@ def _rows(found: Mapping[str, Any]) -> list[dict[str, str]]:
         ("words", "words", "{:.0f}"),
         ("nats per token under the base", "nll", "{:.2f}"),
         ("different pairs of words", "distinct_2", "{:.2f}"),
-        ("broken answers", "broken", "{:.0%}"),
-        ("cut off by --max-new-tokens", "unfinished", "{:.0%}"),
+        ("broken answers", "broken", "%"),
+        ("cut off by --max-new-tokens", "unfinished", "%"),
     ):
-        rows.append({"what": what, **{side: form.format(read[side][key]) for side in sides}})
+        rows.append({"what": what, **{side: _figure(read[side][key], form) for side in sides}})
     return rows
+
+
+def _figure(value: float, form: str) -> str:
+    return f"{100 * value:.0f} %" if form == "%" else form.format(value)

@@ -267,6 +267,7 @@ def _questions(
     profile_first = rng.random(len(prompts)) < 0.5
     seeds = rng.integers(2**48, size=(ROUNDS, len(prompts))).tolist()
     found: dict[int, BlindQuestion] = {}
+    generator.base()  # loaded before the answers are counted
     size = AT_ONCE // 2
     for turn in range(ROUNDS):
         left = [i for i in range(len(prompts)) if i not in found]

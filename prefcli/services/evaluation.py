@@ -274,6 +274,7 @@ def _answers(
     # Prompts that are alike in length share a batch.
     order = sorted(range(len(jobs)), key=lambda i: sum(len(t.content) for t in jobs[i][0]))
     found: dict[int, Pair] = {}
+    generator.base()  # loaded before the answers are counted
     size = AT_ONCE // 2
     for start in range(0, len(order), size):
         if progress:

@@ -85,7 +85,7 @@ def test_scores_are_a_table_with_a_sentence_or_lines(
     run("ab", "--user", "alice", *SHORT, *PROMPTS)
     table = run("ab", "--score", "--user", "alice").stdout.splitlines()
     assert table[0].split()[:5] == ["PROFILE", "STRENGTH", "PICKS", "WINS", "TIES"]
-    assert table[-1].startswith("Whether alice@1 is better than the base is not known yet: it wins")
+    assert table[-1].startswith("verdict  Whether alice@1 is better than the base is not known yet")
     [row] = [json.loads(line) for line in run("ab", "--score", "--jsonl").stdout.splitlines()]
     assert (row["profile"], row["picks"], row["wins"] + row["losses"]) == ("alice@1", 2, 2)
     assert run("ab", "--score", "--user", "bob").exit_code == 66

@@ -15,6 +15,8 @@ from typer.testing import CliRunner, Result
 
 from prefcli import bar
 from prefcli.cli.app import app
+from prefcli.feedback.records import text_prompt
+from prefcli.store import Store
 
 PROFILES = Path(__file__).parents[2] / "profiles"
 FIELDS = (PROFILES.parent / "docs" / "json.md").read_text(encoding="utf-8")
@@ -31,6 +33,18 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for user in ("alice", "bob"):
             prefcli(home, "ingest", PROFILES / f"{user}.jsonl", "--user", user)
         prefcli(home, "fit", "--all")
+        with Store.open(home) as store:
+            store.add_pick(
+                *("alice", 1),
+                base="tiny",
+                prompt=text_prompt(PROMPT),
+                of_base="a",
+                of_profile="b",
+                profile_first=True,
+                choice="profile",
+                seed=0,
+                settings={"strength": 1.0},
+            )
         yield home
 
 
@@ -86,6 +100,11 @@ def documented(heading: str) -> set[str]:
         (["ingest --list-formats --jsonl"], ["ingest", "--list-formats", "--jsonl"]),
         (["fit --json"], ["fit", "--user", "alice", "--json"]),
         (["generate --json"], ["generate", "hi", "--max-new-tokens", "1", "--json"]),
+        (
+            ["eval --json"],
+            ["eval", "-u", "alice", "-n", "1", "--answers", "1", "--max-new-tokens", "1", "--json"],
+        ),
+        (["ab --score --jsonl"], ["ab", "--score", "--jsonl"]),
         (["profile list --jsonl"], ["profile", "list", "-n", "1", "--jsonl"]),
         (
             ["profile show --json", "profile list --jsonl", "fit --json"],

@@ -29,13 +29,13 @@ def test_a_person_reads_figures_and_the_verdict_last(run: Run, alice: None) -> N
     assert result.exit_code == 0, result.stderr
     assert result.stderr == ""
     *_, last = result.stdout.splitlines()
-    assert re.match(r"(Whether )?alice@1 is .* by being shorter \(90 % interval: ", last)
+    assert re.match(r"verdict  (Whether )?alice@1 is .* by being shorter \(90 % interval: ", last)
     figures = result.stdout[: -len(last) - 1]
     assert all(len(line) <= 80 for line in figures.splitlines())
     told = dict(re.findall(r"^(\S+(?: fit)?)  +(.*)$", figures, flags=re.MULTILINE))
     assert told["profile"] == "alice@1 against base tiny"
     assert told["prompts"] == "3 of topics that were kept out of everything"
-    assert re.fullmatch(r"\d of 3, \d ties?: win rate \d\.\d\d \(.* to .*\)", told["won"])
+    assert re.fullmatch(r"\d of 3, \d ties?: win rate \d+ % \(\d+ to \d+ %\)", told["won"])
     assert "on 2 of the same prompts" in told["drift"]
     assert re.search(r"PROFILE +BASE\n", figures)
 
