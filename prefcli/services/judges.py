@@ -168,10 +168,10 @@ class LengthJudge:
         self.target, self.longer = target, longer
         if target is not None:
             self.words = f"by closeness to {target} words"
-            self.scores_are = f"words off {target}, negative"
+            self.scores_are = f"minus the words off {target}"
         else:
             self.words = f"by being {LONGER if longer else SHORTER}"
-            self.scores_are = "words" if longer else "words, negative"
+            self.scores_are = "words" if longer else "minus the words"
 
     def __call__(
         self,

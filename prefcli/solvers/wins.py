@@ -4,11 +4,11 @@ A comparison is won, lost or even, and even ones count half, so that two sides t
 at one half. Comparisons on one prompt are not independent: the interval is clustered by prompt
 (`solvers.learned.clustered_interval`).
 
-Not to have shown a difference is not to have shown that there is none. "No better" needs an
-interval that stays below `NOTICED`, the share of comparisons that a person would begin to notice;
-what is neither shown nor ruled out is not known yet, and how much more would tell is found by
-asking the same interval what it would be, had the same been seen on two, three, ... times as many
-prompts.
+A handful of comparisons shows nothing: below `FEWEST` there is no verdict. And not to have shown a
+difference is not to have shown that there is none. "No better" needs an interval that stays below
+`NOTICED`, the share of comparisons that a person would begin to notice; what is neither shown nor
+ruled out is not known yet, and how much more would tell is found by asking the same interval what
+it would be, had the same been seen on two, three, ... times as many prompts.
 
 Letters: n comparisons, G prompts.
 """
@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prefcli.errors import DataError
-from prefcli.solvers.learned import clustered_interval
+from prefcli.solvers.learned import FEWEST, clustered_interval
 
 FloatArray = npt.NDArray[np.float64]
 Verdict = Literal["better", "worse", "no better", "not known yet"]
@@ -43,7 +43,7 @@ class Wins:
         interval: Its 90 % interval, clustered by prompt.
         prompts: G.
         verdict: better or worse: the interval is on one side of a half; no better: it includes a
-            half and stays below `NOTICED`; not known yet: else.
+            half and stays below `NOTICED`; not known yet: else, and below `FEWEST` comparisons.
         more: About how many more prompts would tell, if they come out like these; None where that
             is known already, or it would take more than `MOST_TIMES` as many.
     """
@@ -90,19 +90,18 @@ def count_wins(outcomes: Sequence[float] | FloatArray, groups: Sequence[int]) ->
     if not len(won) or len(won) != len(group):
         raise DataError(f"{len(won)} comparisons on {len(group)} prompts: expected one each")
     prompts = len(np.unique(group))
-    rate, *ends = _interval(won, group, 1)
-    verdict = _verdict(*ends)
+    rate, low, high = _interval(won, group, 1)
+    verdict = _verdict(len(won), low, high)
     more = None
     if verdict == "not known yet":
-        enough = (k for k in range(2, MOST_TIMES + 1) if _tells(*_interval(won, group, k)[1:]))
-        times = next(enough, None)
+        times = next((k for k in range(2, MOST_TIMES + 1) if _tells(won, group, k)), None)
         more = None if times is None else (times - 1) * prompts
     return Wins(
         wins=int((won > EVEN).sum()),
         ties=int((won == EVEN).sum()),
         losses=int((won < EVEN).sum()),
         rate=rate,
-        interval=(ends[0], ends[1]),
+        interval=(low, high),
         prompts=prompts,
         verdict=verdict,
         more=more,
@@ -152,7 +151,9 @@ def _interval(
     return clustered_interval(np.tile(won, times), np.ones(len(won) * times), apart)
 
 
-def _verdict(low: float, high: float) -> Verdict:
+def _verdict(comparisons: int, low: float, high: float) -> Verdict:
+    if comparisons < FEWEST:
+        return "not known yet"
     if low > EVEN:
         return "better"
     if high < EVEN:
@@ -160,5 +161,6 @@ def _verdict(low: float, high: float) -> Verdict:
     return "no better" if high < NOTICED else "not known yet"
 
 
-def _tells(low: float, high: float) -> bool:
-    return _verdict(low, high) != "not known yet"
+def _tells(won: FloatArray, group: npt.NDArray[np.intp], times: int) -> bool:
+    _, low, high = _interval(won, group, times)
+    return _verdict(len(won) * times, low, high) != "not known yet"

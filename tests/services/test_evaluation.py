@@ -12,10 +12,10 @@ import pytest
 
 from prefcli.errors import DataError, NotFoundError, PrefcliError, UsageError
 from prefcli.feedback.records import Feedback, Prompt, text_prompt
-from prefcli.services import drift
+from prefcli.services import drift, evaluation
 from prefcli.services.blends import find_taste
 from prefcli.services.evaluation import evaluate
-from prefcli.services.generate import generate
+from prefcli.services.generate import Generator, Job, generate
 from prefcli.services.judges import LengthJudge, RegexJudge
 from prefcli.services.spaces import SpaceReference, space_of
 from prefcli.services.unseen_prompts import kept_out, unseen_prompts
@@ -99,6 +99,32 @@ def test_alone_a_user_s_own_prompts_are_kept_out_of_a_fit_in_turn(fitted: Store)
         assert not np.allclose(profile.reward.weight, full)
         cosine = profile.reward.weight @ full
         assert cosine / np.linalg.norm(full) / np.linalg.norm(profile.reward.weight) > 0.7
+
+
+def test_kept_out_prompts_are_answered_by_fits_that_have_not_seen_them(
+    fitted: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "unseen_prompts", lambda *_: None)
+    full = find_taste(fitted, "alice").open().latent(1.0)
+    jobs: list[Job] = []
+
+    def answer(_: Generator, given: Sequence[Job]) -> list[str]:
+        jobs.extend(given)
+        return [f"answer {i}" for i in range(len(given))]
+
+    monkeypatch.setattr(Generator, "answer", answer)
+    found = evaluate(fitted, "alice", **FEW | {"count": 8})
+    assert (found["source"], found["prompts"], found["left_out"]) == ("kept out", 8, 0)
+    parts = kept_out(fitted, find_taste(fitted, "alice"), reference_of(fitted, "alice"), 0)
+    without = {prompt: profile.latent(1.0) for prompts, profile in parts for prompt in prompts}
+    sides = [job for job in jobs if job.profile is not None]
+    assert len(sides) == len(jobs) / 2 == 8
+    for job in sides:
+        assert job.profile is not None
+        assert np.array_equal(job.profile.z, without[job.prompt])
+        assert not np.allclose(job.profile.z, full)
+    names = {(job.profile.user, tuple(job.profile.z)) for job in sides if job.profile}
+    assert len({name for name, _ in names}) == len(names)  # none shares another one's prefix
 
 
 def test_what_is_no_fit_cannot_be_fitted_again(empty: Store) -> None:
