@@ -119,8 +119,10 @@ def ab(
             keep=keep,
             progress=output.progress,
         )
+        for note in test.notes:
+            output.note(note)
         for warning in test.warnings:
-            output.note(warning)
+            output.warning(warning)
         try:
             _dialogue(output, test)
         finally:  # after Ctrl-C too: what was picked is kept

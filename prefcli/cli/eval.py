@@ -127,6 +127,8 @@ def evaluate(
             output.note(
                 f"{words.count(found['left_out'], 'prompt')} left out: the fit has seen them"
             )
+        for warning in found["warnings"]:
+            output.warning(warning)
         if as_json:
             output.json(found)
         else:

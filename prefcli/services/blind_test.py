@@ -30,7 +30,7 @@ from prefcli.services.generate import (
 )
 from prefcli.services.profiles import stored_profile
 from prefcli.services.spaces import space_of
-from prefcli.services.unseen_prompts import unseen_prompts
+from prefcli.services.unseen_prompts import unseen_prompts, warn_of
 from prefcli.solvers.wins import Wins, count_wins, in_words
 from prefcli.store import Store, StoredPick
 
@@ -131,17 +131,26 @@ def blind_test(
         raise DataError(
             f"base and {profile} say the same to every prompt: give others, or a higher --strength"
         )
-    warnings = []
+    notes = []
     if found.left_out:
-        warnings.append(f"prompts left out, since the fit has seen them: {found.left_out}")
+        notes.append(f"prompts left out, since the fit has seen them: {found.left_out}")
     if len(ready) < questions:
         same = questions - len(ready)
-        warnings.append(f"questions left out, since both sides say the same: {same}")
-    return BlindTest(store, taste.name, taste.version, generator, ready, keep, warnings)
+        notes.append(f"questions left out, since both sides say the same: {same}")
+    return BlindTest(store, taste.name, taste.version, generator, ready, keep, notes)
 
 
 class BlindTest:
-    """One session; nothing here runs the base."""
+    """One session.
+
+    Args:
+        store: The open home.
+        user, version: The profile that is tested.
+        generator: Who answered.
+        questions: All of them; any order and any number may be answered.
+        keep: Let every pick be feedback as well.
+        notes: What was left out.
+    """
 
     def __init__(
         self,
@@ -151,14 +160,15 @@ class BlindTest:
         generator: Generator,
         questions: Sequence[BlindQuestion],
         keep: bool,
-        warnings: Sequence[str],
+        notes: Sequence[str],
     ) -> None:
         self.store = store
         self.user = user
         self.version = version
         self.questions = list(questions)
         self.keep = keep
-        self.warnings = list(warnings)
+        self.notes = list(notes)
+        self.warnings = warn_of(generator, list(dict.fromkeys(q.prompt for q in questions)))
         self.stored = 0
         self._base = generator.reference.name
         self._settings = asdict(generator.settings)

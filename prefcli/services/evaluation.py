@@ -32,7 +32,7 @@ from prefcli.services.generate import AT_ONCE, Chosen, Generator, Job, Settings,
 from prefcli.services.judges import Answer, FunctionJudge, Judge
 from prefcli.services.prompts import read_prompts
 from prefcli.services.spaces import SpaceReference, space_of
-from prefcli.services.unseen_prompts import Unseen, kept_out, unseen_prompts
+from prefcli.services.unseen_prompts import Unseen, kept_out, unseen_prompts, warn_of
 from prefcli.solvers.wins import compare_scores, count_wins, in_words
 from prefcli.store import Store
 
@@ -205,6 +205,7 @@ def evaluate(
         "fluency": read,
         "drift": {"on": apart[0], **moved},
         "summary": f"{summary} {caution}".strip(),
+        "warnings": warn_of(generator, asked.prompts),
     }
 
 

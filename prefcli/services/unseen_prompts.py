@@ -9,6 +9,7 @@ their prompts the fit is done again without it, as for the held-out accuracy.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from prefcli.feedback.records import Feedback, Prompt
 from prefcli.profile import Profile
 from prefcli.services.blends import Taste
 from prefcli.services.feedback_encodings import FeedbackEncoder
-from prefcli.services.generate import check_text
+from prefcli.services.generate import Generator, Job, check_text
 from prefcli.services.population import common_prior
 from prefcli.services.prompts import read_prompts
 from prefcli.services.recency import recency_weights
@@ -121,6 +122,13 @@ def _given(given: str | Sequence[Prompt], seen: set[Prompt], seed: int) -> Unsee
         check_text(prompt)
     ordered = _shuffled(found, seed) if isinstance(given, str) else found
     return Unseen(ordered, "file", f"of {where}", len(every) - len(found))
+
+
+def warn_of(generator: Generator, prompts: Sequence[Prompt]) -> list[str]:
+    """What a person should know about the answers to prompts, each thing once with its number."""
+    told = generator.warnings([Job(prompt, None, 0) for prompt in prompts])
+    counts = Counter(warning for each in told for warning in each)
+    return [f"{count} of {len(prompts)} prompts: {text}" for text, count in counts.items()]
 
 
 def kept_out(

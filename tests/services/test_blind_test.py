@@ -102,7 +102,7 @@ def test_what_the_fit_has_seen_is_not_asked_and_a_kept_pick_is_seen_by_later_fit
     seen = Feedback("alice", "thumb", text_prompt(PROMPTS[1]), ("x",))
     tested.add_feedback([(seen, "x", 1)])
     test = start(tested, keep=True)
-    assert test.warnings == ["prompts left out, since the fit has seen them: 1"]
+    assert test.notes == ["prompts left out, since the fit has seen them: 1"]
     assert len(test.questions) == 3
     question = test.questions[0]
     test.answer(question, letter(question, "base"))

@@ -166,6 +166,13 @@ def test_each_side_answers_as_generate_does_with_the_same_seed(
     assert (found["wins"], found["ties"], found["losses"]) == (wins, ties, 4 - wins - ties)
 
 
+def test_prompts_that_the_built_in_base_cannot_read_are_told(fitted: Store) -> None:
+    prompts = [text_prompt("What is tea?"), text_prompt("Derive the Navier-Stokes equations")]
+    found = evaluate(fitted, "alice", prompts=prompts, judge=RegexJudge("a"), **FEW)
+    [told] = found["warnings"]
+    assert told.startswith("1 of 2 prompts: the built-in base never met such a prompt")
+
+
 def test_a_judge_sees_all_answers_at_once_and_not_whose_they_are(fitted: Store) -> None:
     calls: list[list[str]] = []
 
