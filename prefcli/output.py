@@ -69,6 +69,17 @@ class Output:
         """Print a result as text, ending in one newline."""
         self.piece(text if text.endswith("\n") else text + "\n")
 
+    def sentence(self, text: str, indent: int = 0) -> None:
+        """Print a result that is one long line; in a terminal it goes on below, indented."""
+        from textwrap import fill
+
+        room = get_terminal_size().columns
+        cuts = self.interactive and room >= table.LEAST_WIDTH
+        if cuts:
+            blanks = " " * indent
+            text = fill(text, room, subsequent_indent=blanks, break_on_hyphens=False)
+        self.text(text)
+
     def piece(self, text: str) -> None:
         """Print part of a result at once, as it is; in a terminal without control characters."""
         self._result(_CONTROL.sub("", text) if self.interactive else text)

@@ -335,3 +335,14 @@ def test_a_bar_never_touches_a_piped_stdout() -> None:
     os.close(theirs)
     os.close(ours)
     assert result.stdout == b'{"a": 1}\n{"a": 2}\n'
+
+
+def test_a_long_sentence_stays_within_the_window_and_is_one_line_in_a_pipe(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = "a sentence of many words that is longer than the window it is shown in"
+    shown = in_terminal(f"from prefcli.output import Output; Output().sentence({words!r})", 40)
+    assert [len(line) <= 40 for line in shown.splitlines()] == [True, True]
+    assert shown.split() == words.split()
+    Output().sentence(words)
+    assert capsys.readouterr().out == words + "\n"

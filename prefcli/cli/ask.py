@@ -24,7 +24,8 @@ LEGEND = "a, b: the better one   t: tie   x: both bad   s: skip   q: quit"
     help="Ask a user which of two answers is better, where that tells most.\n\n"
     "In a terminal one key answers, and each answer is feedback at once. With --jsonl each "
     'question is a line; add a "choice" (a, b, tie, both-bad or skip) to it and give it to '
-    "ingest. Prompts are those of the user's feedback, then of other feedback, if none are named.",
+    "ingest. If none are named, prompts are those of the user's feedback, then, for the built-in "
+    "base, topics of its own; what other people asked is shown only with --from-others.",
     short_help="Ask a user the questions that tell most.",
     epilog=examples(
         "prefcli ask --user alice",
@@ -53,6 +54,9 @@ def ask(
             metavar="FILE", help="Prompts, one per line or JSONL with a prompt each; - is stdin."
         ),
     ] = None,
+    from_others: Annotated[
+        bool, typer.Option("--from-others", help="Show prompts of other people's feedback, too.")
+    ] = False,
     generated: Annotated[
         bool,
         typer.Option("--generated", help="Ask about logged answers only, and sample none."),
@@ -84,6 +88,8 @@ def ask(
 ) -> None:
     if as_jsonl and fit:
         raise UsageError("--fit needs answers, and --jsonl only prints questions: leave one out")
+    if from_others and (prompts is not None or generated):
+        raise UsageError("--from-others is for questions without --prompts and --generated")
     if not as_jsonl:
         _check_terminal(prompts)
 
@@ -96,6 +102,7 @@ def ask(
             user,
             questions=questions,
             prompts=prompts,
+            from_others=from_others,
             generated=generated,
             plain=plain,
             answers=answers,

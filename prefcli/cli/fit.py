@@ -134,7 +134,7 @@ def print_reports(
         rows.append(row)
     if rows and not (as_json or as_jsonl):
         output.table(COLUMNS, rows)
-        output.text(_learned(rows))
+        output.sentence(_learned(rows))
     return rows
 
 

@@ -111,6 +111,6 @@ HalfLife = Annotated[
     typer.Option(
         "--half-life",
         metavar="DAYS",
-        help="So much older than the newest judgement, one counts half.",
+        help="So much older than the newest judgement, one counts half; 0: all count alike.",
     ),
 ]

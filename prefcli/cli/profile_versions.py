@@ -87,7 +87,7 @@ def diff(
         if as_json:
             output.json(found)
             return
-        output.text(found["summary"])
+        output.sentence(found["summary"])
         moved = [each for each in found["moved"] if each["told"]]
         if moved:
             output.table(_moved_columns(found), moved)
@@ -287,6 +287,8 @@ def print_made(output: Output, made: dict[str, Any], as_json: bool) -> None:
     else:
         of = ", ".join(made["parents"])
         output.text(f"{made['profile']}: {made['origin']}{f' of {of}' if of else ''}")
+    for warning in made.get("warnings", ()):
+        output.warning(warning)
 
 
 def _moved_columns(found: dict[str, Any]) -> tuple[Column, ...]:

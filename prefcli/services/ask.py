@@ -105,6 +105,7 @@ def ask(
     *,
     questions: int = 10,
     prompts: str | None = None,
+    from_others: bool = False,
     generated: bool = False,
     plain: float = PLAIN_SHARE,
     answers: int = ANSWERS,
@@ -120,7 +121,8 @@ def ask(
         user: Who will be asked; may be new.
         questions: How many there will be.
         prompts: A file of prompts, or `-` for stdin; default the prompts of the user's feedback,
-            then of other feedback, then, for the embedded base, a few of its own topics.
+            then, for the embedded base, a few of its own topics.
+        from_others: Without a file, prompts of other people's feedback follow the user's own.
         generated: Ask about answers of the log only, and sample none.
         plain, answers, max_new_tokens: See `Settings`.
         space: Name of a space; default the one in use.
@@ -141,7 +143,7 @@ def ask(
         wanted = list(logged)
     else:
         most = PROMPTS_PER_QUESTION * questions
-        wanted = prompts_to_ask(store, user, prompts, reference.base, most, rng)
+        wanted = prompts_to_ask(store, user, prompts, reference.base, most, rng, from_others)
     found = [(p, text, alone) for p in wanted for text, alone in logged.get(p, {}).items()]
     if generated and len(found) == len({p for p, _, _ in found}):
         raise DataError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,7 +122,7 @@ def keep_blend(store: Store, name: str, user: str, new_version: bool = False) ->
         new_version: Allow a name that has a profile, which gets a new version.
 
     Returns:
-        The fields of `profile list`, `origin` and `parents`.
+        The fields of `profile list`, `origin`, `parents` and `warnings`.
 
     Raises:
         UsageError: it is no blend, or the name is taken.
@@ -138,7 +139,24 @@ def keep_blend(store: Store, name: str, user: str, new_version: bool = False) ->
     summary = {"space": first.summary.get("space"), "method": learned.method}
     artifact = learned.to_bytes()
     content = StoredProfile(user, 0, taste.space, summary, len(artifact), learned.created, artifact)
-    return add_version(store, user, content, "blend", parents, taste.name.split(","))
+    made = add_version(store, user, content, "blend", parents, taste.name.split(","))
+    return made | {"warnings": policy_lost(parents, "blend")}
+
+
+def policy_lost(parents: Iterable[StoredProfile], what: str) -> list[str]:
+    """What is to be said where a profile loses the policy that reads each prompt.
+
+    Args:
+        parents: What the profile was made from.
+        what: What was made: a blend or an edit.
+    """
+    had = [f"{p.user}@{p.version}" for p in parents if open_profile(p).policy is not None]
+    if not had:
+        return []
+    return [
+        f"{', '.join(had)}: this latent-dpo policy answers each prompt in its own way, and the "
+        f"{what} keeps what it does on average, for every prompt alike"
+    ]
 
 
 def _is_somebody(store: Store, name: str) -> bool:

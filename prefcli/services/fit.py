@@ -103,18 +103,17 @@ def fit(
         user: Whose feedback.
         space: Name of a space; default the one in use.
         method: bradley-terry, or latent-dpo, the paper's own, which trains a policy.
-        half_life: Days after which a judgement counts half; default all count alike.
+        half_life: Days after which a judgement counts half; 0 or None lets all count alike.
 
     Raises:
-        UsageError: no such method, or the half-life is not above 0.
+        UsageError: no such method, or the half-life is below 0.
         NotFoundError: the user has no feedback, or there is no such space.
     """
     (report,) = fit_users(
         store,
         [user],
         space=space,
-        methods={user: method},
-        half_life=half_life,
+        ways={user: (method, half_life)},
         progress=progress,
     )
     return report
@@ -138,12 +137,13 @@ def fit_all(
     Args:
         store: The open home.
         space: Name of a space; default the one in use.
-        method, half_life: As in `fit`; default those of each user's latest profile in the space.
+        method, half_life: As in `fit`; None takes those of each user's latest profile in the
+            space, and a half-life of 0 none.
         force: Fit those, too, whose profile is up to date, and learn the common prior anew.
         progress: Told how far encoding is.
 
     Raises:
-        UsageError: no such method, or the half-life is not above 0.
+        UsageError: no such method, or the half-life is below 0.
         NotFoundError: there is no feedback at all, or no such space.
     """
     marks = store.feedback_marks()
@@ -151,8 +151,9 @@ def fit_all(
         raise NotFoundError("no feedback yet: `prefcli ingest FILE --user NAME` first")
     if method is not None:
         check_method(method)
+    check_half_life(half_life)
     reference = resolve_space(store, space)
-    fitter = _Fitter(store, reference, half_life, progress)
+    fitter = _Fitter(store, reference, progress)
     wanted = reference.fingerprint, method, half_life
     current = fit_before.is_current
     users = [user for user in marks if force or not current(store, user, marks[user], *wanted)]
@@ -166,8 +167,7 @@ def fit_users(
     users: Sequence[str],
     *,
     space: str | None = None,
-    methods: Mapping[str, str] | None = None,
-    half_life: float | None = None,
+    ways: Mapping[str, tuple[str, float | None]] | None = None,
     common: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[FitReport]:
@@ -177,27 +177,24 @@ def fit_users(
         store: The open home.
         users: Whose feedback.
         space: Name of a space; default the one in use.
-        methods: How, by user; as before, with the half-life of before, for whoever is not in it.
-        half_life: As in `fit`.
+        ways: Method and half-life by user; those of before for whoever is not in it.
         common: Whether to learn first what users have in common, as `fit_all` does.
         progress: Told how far encoding is.
 
     Raises:
-        UsageError: no such method, or the half-life is not above 0.
+        UsageError: no such method, or the half-life is below 0.
         NotFoundError: one has no feedback, or there is no such space.
     """
-    methods = methods or {}
-    for method in methods.values():
+    ways = ways or {}
+    for method, half_life in ways.values():
         check_method(method)
-    fitter = _Fitter(store, resolve_space(store, space), half_life, progress)
+        check_half_life(half_life)
+    fitter = _Fitter(store, resolve_space(store, space), progress)
     if common:
         fitter.learn_common(users, store.feedback_marks())
     for user in users:
-        if user in methods:
-            yield fitter.fit(user, methods[user], half_life)
-        else:
-            space_id = fitter.reference.fingerprint
-            yield fitter.fit(user, *fit_before.as_before(store, user, space_id, None, half_life))
+        way = ways.get(user) or fit_before.as_before(store, user, fitter.reference.fingerprint)
+        yield fitter.fit(user, *way)
 
 
 class _Fitter:
@@ -207,10 +204,8 @@ class _Fitter:
         self,
         store: Store,
         reference: SpaceReference,
-        half_life: float | None,
         progress: Progress | None,
     ) -> None:
-        check_half_life(half_life)
         self.store = store
         self.reference = reference
         self.encoder = FeedbackEncoder(store, reference, progress)
@@ -240,6 +235,7 @@ class _Fitter:
             renew(self.store, self.encoder, list(marks), changed=len(users))
 
     def fit(self, user: str, method: str, half_life: float | None) -> FitReport:
+        half_life = half_life or None
         stored = list(self.store.feedback(user))
         judged = [row.feedback for row in stored]
         if not judged:

@@ -26,13 +26,15 @@ def is_current(
         user: Whose.
         mark: How many judgements there are, and the newest one's id.
         space: Fingerprint of the space.
-        method, half_life: What the profile must have; None for whatever it has.
+        method, half_life: What the profile must have; None for whatever it has, and a half-life
+            of 0 for none.
     """
     latest = store.profile(user, space=space)
     if latest is None:
         return False
-    wanted = {"method": method, "half_life": half_life}
-    if any(value is not None and latest.summary.get(k) != value for k, value in wanted.items()):
+    if method is not None and latest.summary.get("method") != method:
+        return False
+    if half_life is not None and (latest.summary.get("half_life") or 0) != half_life:
         return False
     if "origin" not in latest.summary:
         return latest.summary.get("seen") == list(mark)
@@ -43,9 +45,21 @@ def is_current(
 
 
 def as_before(
-    store: Store, user: str, space: str, method: str | None, half_life: float | None
+    store: Store,
+    user: str,
+    space: str | None,
+    method: str | None = None,
+    half_life: float | None = None,
 ) -> tuple[str, float | None]:
-    """Method and half-life: as asked for, else as of the user's profile in this space."""
+    """Method and half-life: as asked for, else as of the user's profile in this space.
+
+    Args:
+        store: The open home.
+        user: Whose.
+        space: Fingerprint of the space; None for the user's latest profile, wherever it is.
+        method, half_life: What is asked for; None for what the profile has, and a half-life of 0
+            for none.
+    """
     latest = store.profile(user, space=space)
     summary = {} if latest is None else latest.summary
     known = summary.get("method")

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from prefcli.errors import DataError, NotFoundError, UsageError
 from prefcli.feedback.records import Prompt, text_prompt
 from prefcli.services.bases import open_base, resolve_base
+from prefcli.services.blends import policy_lost
 from prefcli.services.profile_versions import add_version
 from prefcli.services.profiles import open_profile, stored_profile
 from prefcli.services.spaces import open_space, space_of
@@ -123,7 +124,8 @@ def edit(
         f"the texts hardly differ in space {reference.name} ({moved:.2f} standard deviations): "
         "the direction may be chance"
     )
-    return made | {"moved": round(moved, 3), "warnings": [weak] if moved < WEAK else []}
+    warnings = policy_lost([stored], "edit") + ([weak] if moved < WEAK else [])
+    return made | {"moved": round(moved, 3), "warnings": warnings}
 
 
 def _lacks_prompt(sides: Sequence[Sequence[Example]]) -> bool:

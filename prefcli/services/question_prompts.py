@@ -22,13 +22,15 @@ def prompts_to_ask(
     base: str,
     most: int,
     rng: np.random.Generator,
+    from_others: bool = False,
 ) -> list[Prompt]:
     """At most so many different prompts, drawn at random within each kind of source.
 
     Args:
-        source: A file or `-`; None takes the prompts of the user's feedback, then of other
-            feedback, then, for the embedded base, questions about topics that it knows.
+        source: A file or `-`; None takes the prompts of the user's feedback, then, for the
+            embedded base, questions about topics that it knows.
         base: Name of the base that will answer.
+        from_others: After the user's own, show what other people asked.
 
     Raises:
         UsageError, NotFoundError: the source's name is empty, or there is no such file.
@@ -43,14 +45,18 @@ def prompts_to_ask(
     others: dict[Prompt, None] = {}
     for stored in store.feedback():
         (own if stored.feedback.user == user else others)[stored.feedback.prompt] = None
-    kinds = [list(own), [prompt for prompt in others if prompt not in own]]
+    kinds = [list(own)]
+    if from_others:
+        kinds.append([prompt for prompt in others if prompt not in own])
     if base == tiny.NAME:
-        known = set(own) | set(others)
+        known = {prompt for prompts in kinds for prompt in prompts}
         kinds.append([prompt for prompt in _topics() if prompt not in known])
     found = _drawn(kinds, most, rng)
     if not found:
+        hint = ", or show other people's with --from-others" if others else ""
         raise DataError(
-            "no prompts to ask about: there is no feedback yet; name a file with --prompts FILE"
+            f"no prompts to ask about: {user} has given no feedback yet; name a file with "
+            f"--prompts FILE{hint}"
         )
     return found
 

@@ -22,10 +22,10 @@ def check_half_life(days: float | None) -> None:
     """Refuse what is no half-life.
 
     Raises:
-        UsageError: it is not a finite number above 0.
+        UsageError: it is not a finite number, 0 or more.
     """
-    if days is not None and not (math.isfinite(days) and days > 0):
-        raise UsageError(f"--half-life {days:g}: use a number of days above 0")
+    if days is not None and not (math.isfinite(days) and days >= 0):
+        raise UsageError(f"--half-life {days:g}: use a number of days, or 0 for none")
 
 
 def recency_weights(judged: Sequence[StoredFeedback], half_life: float | None) -> list[float]:
@@ -33,9 +33,9 @@ def recency_weights(judged: Sequence[StoredFeedback], half_life: float | None) -
 
     Args:
         judged: One user's judgements.
-        half_life: Days; None lets all count alike.
+        half_life: Days; 0 or None lets all count alike.
     """
-    if half_life is None or not judged:
+    if not half_life or not judged:
         return [1.0] * len(judged)
     moments = [_moment(row) for row in judged]
     newest = max(moments)

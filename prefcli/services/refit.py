@@ -1,8 +1,8 @@
 """Refit: people move to a new space, from what they said before.
 
 What a profile learned in one space means nothing in another, so nothing is converted: everybody is
-fitted anew from their feedback, by the method of their latest profile, and keeps the older
-versions.
+fitted anew from their feedback, by the method and with the half-life of their latest profile, and
+keeps the older versions.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from prefcli.errors import NotFoundError
 from prefcli.services.fit import FitReport, fit_users
-from prefcli.services.fit_before import METHODS
+from prefcli.services.fit_before import as_before
 from prefcli.services.spaces import resolve_space, use_space
 from prefcli.store import Store
 
@@ -55,9 +55,8 @@ def refit(
                 f"no feedback by user {user!r}: `prefcli ingest FILE --user {user}` first, or "
                 "name the users who move with --user"
             )
-    latest = {row.user: row.summary.get("method") for row in store.profiles()}
-    methods = {user: method for user, method in latest.items() if method in METHODS}
-    yield from fit_users(store, users, space=space, methods=methods, common=True, progress=progress)
+    ways = {user: as_before(store, user, None) for user in users}
+    yield from fit_users(store, users, space=space, ways=ways, common=True, progress=progress)
     if use:
         use_space(store, space)
 

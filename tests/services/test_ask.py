@@ -152,16 +152,22 @@ def test_an_unknown_choice_and_numbers_out_of_range_are_usage_errors(store: Stor
             Settings(**words)
 
 
-def test_prompts_are_the_user_s_then_others_then_the_embedded_base_s_topics(store: Store) -> None:
+def test_prompts_are_the_user_s_then_topics_and_others_only_if_asked_for(
+    store: Store,
+) -> None:
     rng = np.random.default_rng(0)
     rows = [("bob", "theirs"), ("alice", "mine")]
     store.add_feedback(
         (Feedback(user, "thumb", text_prompt(text), ("x",)), "f", 1) for user, text in rows
     )
     found = prompts_to_ask(store, "alice", None, "tiny", 5, rng)
-    assert [p[0].content for p in found[:2]] == ["mine", "theirs"]
+    assert found[0] == text_prompt("mine")
     assert len(set(found)) == 5
-    assert len(prompts_to_ask(store, "alice", None, "other", 5, rng)) == 2
+    assert text_prompt("theirs") not in prompts_to_ask(store, "alice", None, "tiny", 999, rng)
+    both = prompts_to_ask(store, "alice", None, "other", 5, rng, from_others=True)
+    assert [p[0].content for p in both] == ["mine", "theirs"]
+    with pytest.raises(DataError, match=r"carol has given no feedback yet; .* with --from-others"):
+        prompts_to_ask(store, "carol", None, "other", 5, rng)
 
 
 def test_only_the_log_of_the_base_and_of_the_user_is_asked_about(store: Store) -> None:

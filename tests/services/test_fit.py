@@ -99,7 +99,7 @@ def test_recent_judgements_count_more_with_a_half_life(empty: Store) -> None:
     answers = [generate(empty, "How do I boil an egg?", profile="carol", seed=s) for s in range(6)]
     plain = [generate(empty, "How do I boil an egg?", seed=s) for s in range(6)]
     assert sum(len(a.response) for a in answers) < sum(len(a.response) for a in plain)
-    with pytest.raises(UsageError, match="--half-life -1: use a number of days above 0"):
+    with pytest.raises(UsageError, match="--half-life -1: use a number of days, or 0 for none"):
         fit(empty, "carol", half_life=-1)
 
 

@@ -25,6 +25,14 @@ def test_fit_all_keeps_the_method_and_the_half_life_of_a_profile(fitted: Store) 
     assert (report.user, report.method, report.half_life) == ("alice", METHOD, 30)
 
 
+def test_a_half_life_of_zero_takes_it_away_and_is_fitted_once(fitted: Store) -> None:
+    fit(fitted, "alice", half_life=30)
+    reports = list(fit_all(fitted, half_life=0))
+    assert [(report.user, report.half_life) for report in reports] == [("alice", None)]
+    assert list(fit_all(fitted, half_life=0)) == []
+    assert list(fit_all(fitted)) == []
+
+
 def test_whoever_is_fitted_after_an_ingest_keeps_their_method(fitted: Store) -> None:
     fit(fitted, "alice", method=METHOD)
     found = {report.user: report.method for report in fit_users(fitted, ["alice", "bob"])}

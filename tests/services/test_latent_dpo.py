@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +13,11 @@ from prefcli.feedback.records import Feedback, encoding_key, text_prompt
 from prefcli.profile import Profile
 from prefcli.services.bases import open_base, resolve_base
 from prefcli.services.batch import generate_batch
+from prefcli.services.blends import keep_blend
 from prefcli.services.fit import fit, fit_all
 from prefcli.services.generate import generate
 from prefcli.services.latent_dpo import METHOD, PolicyFit
+from prefcli.services.profile_edit import edit
 from prefcli.services.refit import refit
 from prefcli.services.spaces import open_space, resolve_space
 from prefcli.solvers.latent_dpo import LatentDpoConfig
@@ -63,6 +66,16 @@ def test_the_report_is_that_of_the_other_method_and_the_profile_stays_small(
     assert report.heldout_accuracy is not None
     assert report.heldout_accuracy > 0.6
     assert report.bytes <= 16 * 1024
+
+
+def test_a_blend_and_an_edit_say_that_the_policy_is_lost(trained: Store, tmp_path: Path) -> None:
+    made = keep_blend(trained, "alice=1,bob=1", "both")
+    (told,) = made["warnings"]
+    assert "alice@2: this latent-dpo policy" in told
+    assert keep_blend(trained, "alice@1=1,bob=1", "both", new_version=True)["warnings"] == []
+    (tmp_path / "short.txt").write_text("Rinse it.")
+    edited = edit(trained, "alice@2", [str(tmp_path / "short.txt")])
+    assert any("the edit keeps what it does on average" in each for each in edited["warnings"])
 
 
 def test_the_same_feedback_gives_the_same_policy(trained: Store) -> None:

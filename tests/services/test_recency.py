@@ -22,6 +22,7 @@ def test_after_a_half_life_a_judgement_counts_half() -> None:
 
 def test_without_a_half_life_all_count_alike() -> None:
     assert recency_weights([judged("1999-01-01"), judged(None)], None) == [1.0, 1.0]
+    assert recency_weights([judged("1999-01-01"), judged(None)], 0) == [1.0, 1.0]
     assert recency_weights([], 3) == []
 
 
@@ -36,7 +37,7 @@ def test_a_time_that_is_none_is_that_of_the_ingest(time: str | None) -> None:
     assert recency_weights(rows, 1) == pytest.approx([0.5, 1.0])
 
 
-@pytest.mark.parametrize("days", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("days", [-0.5, -1.0, float("nan"), float("inf")])
 def test_what_is_no_half_life_is_refused(days: float) -> None:
-    with pytest.raises(UsageError, match="use a number of days above 0"):
+    with pytest.raises(UsageError, match="use a number of days, or 0 for none"):
         check_half_life(days)

@@ -65,6 +65,13 @@ def test_nobody_moves_and_nothing_is_used_if_one_cannot(fitted: Store) -> None:
     assert space_in_use(fitted) == "tiny"
 
 
+def test_who_moves_keeps_the_half_life_of_their_latest_profile(fitted: Store) -> None:
+    add_sibling(fitted)
+    fit(fitted, "alice", half_life=30)
+    moved = {report.user: report.half_life for report in refit(fitted, "sibling")}
+    assert moved == {"alice": 30, "bob": None}
+
+
 def test_users_who_are_named_move_and_so_does_everybody(fitted: Store) -> None:
     fingerprint = add_sibling(fitted)
     fitted.add_feedback(
