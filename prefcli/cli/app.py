@@ -14,6 +14,7 @@ from prefcli.cli import (
     compare,
     demo,
     eval,  # noqa: A004 (a module)
+    doctor,
     feedback,
     fit,
     generate,
@@ -83,4 +84,5 @@ app.add_typer(feedback.commands, name="feedback")
 app.add_typer(base.commands, name="base")
 app.add_typer(space.commands, name="space")
 app.add_typer(path.commands)
+app.add_typer(doctor.commands)
 app.add_typer(demo.commands)
