@@ -10,8 +10,10 @@ from prefcli import __version__
 from prefcli.cli import (
     ab,
     ask,
+    backup,
     base,
     compare,
+    config,
     demo,
     eval,  # noqa: A004 (a module)
     doctor,
@@ -30,6 +32,7 @@ from prefcli.cli import (
     space,
 )
 from prefcli.cli.boundary import CommandLine
+from prefcli.cli.defaults import defaults_of
 from prefcli.cli.options import examples
 from prefcli.output import Output
 
@@ -50,15 +53,21 @@ app = typer.Typer(
 )
 
 
+PAPER = """\
+After Zhang et al., Disentangling Preference Representation and Text Generation
+for Efficient Individual Preference Alignment, COLING 2025, arXiv:2412.20834"""
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
-        Output().text(f"prefcli {__version__}")
+        Output().text(f"prefcli {__version__}\n{PAPER}")
         raise typer.Exit
 
 
 @app.callback()
 def root(
-    version: Annotated[
+    ctx: typer.Context,
+    version: Annotated[  # noqa: ARG001 (its callback has done it)
         bool,
         typer.Option(
             "--version", help="Show the version and exit.", callback=_print_version, is_eager=True
@@ -66,6 +75,7 @@ def root(
     ] = False,
 ) -> None:
     """Parse what comes before the command; its text is the help of `app`."""
+    ctx.default_map = defaults_of(ctx.invoked_subcommand)
 
 
 app.add_typer(ingest.commands)
@@ -83,6 +93,8 @@ app.add_typer(profile.commands, name="profile")
 app.add_typer(feedback.commands, name="feedback")
 app.add_typer(base.commands, name="base")
 app.add_typer(space.commands, name="space")
+app.add_typer(config.commands, name="config")
 app.add_typer(path.commands)
 app.add_typer(doctor.commands)
+app.add_typer(backup.commands)
 app.add_typer(demo.commands)

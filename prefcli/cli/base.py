@@ -85,7 +85,7 @@ def add(
             output.hint(f"Next: prefcli space train NAME --base {base['base']}")
 
 
-@commands.command("list", help="List the registered bases.")
+@commands.command("list", help="List the registered bases.", epilog=examples("prefcli base list"))
 def list_(limit: Limit = 20, as_jsonl: JsonLines = False) -> None:
     from prefcli.services.bases import list_bases
     from prefcli.store import Store
@@ -94,7 +94,7 @@ def list_(limit: Limit = 20, as_jsonl: JsonLines = False) -> None:
         output.listing(COLUMNS, list_bases(store), limit, as_jsonl)
 
 
-@commands.command(help="Show one base.")
+@commands.command(help="Show one base.", epilog=examples("prefcli base show qwen"))
 def show(
     name: Annotated[
         str | None,
@@ -113,7 +113,11 @@ def show(
         output.record(show_base(store, name), as_json)
 
 
-@commands.command(cls=Command, help="Choose the base to use where none is named.")
+@commands.command(
+    cls=Command,
+    help="Choose the base to use where none is named.",
+    epilog=examples("prefcli base use qwen"),
+)
 def use(name: Name, as_json: Json = False) -> None:
     from prefcli.services.bases import use_base
     from prefcli.store import Store

@@ -43,6 +43,12 @@ def methods(incomplete: str) -> list[str]:
     return [name for name in ("bradley-terry", "latent-dpo") if name.startswith(incomplete)]
 
 
+def settings(incomplete: str) -> list[str]:
+    """What `config` can set."""
+    names = ("base", "space", "temperature", "top-p", "max-new-tokens", "log")
+    return [name for name in names if name.startswith(incomplete)]
+
+
 def _names(query: str, incomplete: str, *built_in: str) -> list[str]:
     names = {*built_in, *_column(query)}
     return sorted(name for name in names if name.startswith(incomplete))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prefcli.cli import words
-from prefcli.cli.options import Json, command_group
+from prefcli.cli.options import Json, command_group, examples
 from prefcli.output import Column, Output
 
 commands = command_group()
@@ -16,6 +16,7 @@ STEPS = (Column("step", "STEP"), Column("seconds", "TIME", words.seconds, right=
     "Reads the starter profiles' feedback into a throw-away home, fits both users and "
     "generates. Nothing of yours is read or changed.",
     short_help="Show it all on the built-in base, in seconds.",
+    epilog=examples("prefcli demo"),
 )
 def demo(as_json: Json = False) -> None:
     from prefcli.services.demo import demo as run

@@ -66,7 +66,11 @@ Contains = Annotated[
 ]
 
 
-@commands.command("list", help="List feedback, the newest first.")
+@commands.command(
+    "list",
+    help="List feedback, the newest first.",
+    epilog=examples("prefcli feedback list --user alice", "prefcli feedback list -n 0 --jsonl"),
+)
 def list_(
     user: User = None,
     kind: Kind = None,
@@ -131,6 +135,7 @@ def rm(
     help="List judgements in which one user says opposite things.\n\n"
     "Preferring each of two answers to the other, or liking and disliking one.",
     short_help="List judgements that contradict each other.",
+    epilog=examples("prefcli feedback conflicts --user alice"),
 )
 def conflicts(user: User = None, limit: Limit = 20, as_jsonl: JsonLines = False) -> None:
     from prefcli.services.feedback import find_conflicts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prefcli.cli.options import Json, command_group
+from prefcli.cli.options import Json, command_group, examples
 from prefcli.output import Output
 
 commands = command_group()
@@ -12,6 +12,7 @@ commands = command_group()
     help="Print where everything is stored.\n\n"
     "$PREFCLI_HOME, else $XDG_DATA_HOME/prefcli, else ~/.local/share/prefcli.",
     short_help="Print where everything is stored.",
+    epilog=examples("prefcli path", "PREFCLI_HOME=/other/home prefcli path --json"),
 )
 def path(as_json: Json = False) -> None:
     from prefcli.config import SPACES_NAME, catalog_path, home_directory

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from prefcli.cli import completion, words
-from prefcli.cli.options import Json, JsonLines, Limit, command_group
+from prefcli.cli.options import Json, JsonLines, Limit, command_group, examples
 from prefcli.output import Column, Output
 
 commands = command_group("What was learned about each user.")
@@ -23,7 +23,11 @@ COLUMNS = (
 )
 
 
-@commands.command("list", help="List the latest profile of each user.")
+@commands.command(
+    "list",
+    help="List the latest profile of each user.",
+    epilog=examples("prefcli profile list", "prefcli profile list -n 0 --jsonl"),
+)
 def list_(limit: Limit = 20, as_jsonl: JsonLines = False) -> None:
     from prefcli.services.profiles import list_profiles
     from prefcli.store import Store
@@ -34,7 +38,10 @@ def list_(limit: Limit = 20, as_jsonl: JsonLines = False) -> None:
         output.listing(COLUMNS, rows, limit, as_jsonl, empty="no profiles yet: prefcli fit --all")
 
 
-@commands.command(help="Show one profile.")
+@commands.command(
+    help="Show one profile.",
+    epilog=examples("prefcli profile show alice", "prefcli profile show alice@2 --json"),
+)
 def show(
     name: Annotated[
         str,

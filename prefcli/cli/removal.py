@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from prefcli.cli import completion, words
-from prefcli.cli.options import Json, Yes, command_group, confirm, told_of_the_rest
+from prefcli.cli.options import Json, Yes, command_group, confirm, examples, told_of_the_rest
 from prefcli.output import Output
 
 commands = command_group()
@@ -17,6 +17,7 @@ commands = command_group()
     help="Take back the last ingest: remove the rows that it added.\n\n"
     "Rows that were known before stay. Called again, it takes back the ingest before.",
     short_help="Take back the last ingest.",
+    epilog=examples("prefcli undo"),
 )
 def undo(as_json: Json = False) -> None:
     from prefcli.services import feedback as service
@@ -49,6 +50,7 @@ def undo(as_json: Json = False) -> None:
     "gone for good, and where they lay is overwritten. Copies and exports that you made elsewhere "
     "are yours to delete.",
     short_help="Remove everything about a user.",
+    epilog=examples("prefcli forget --user alice"),
 )
 def forget(
     user: Annotated[

@@ -14,6 +14,7 @@ from prefcli.config import SPACES_NAME
 from prefcli.errors import NotFoundError, UsageError
 from prefcli.feedback.conflicts import Conflicts
 from prefcli.feedback.records import KINDS
+from prefcli.services.space_files import sweep
 from prefcli.services.space_plan import abandon_trainings
 from prefcli.store import Forgotten, Selection, Store, StoredFeedback
 from prefcli.store.removal import FORGOTTEN
@@ -186,6 +187,7 @@ def forget(store: Store, user: str) -> dict[str, Any]:
     """
     spaces = rename_in_spaces(store.home, user, FORGOTTEN)
     unfinished = abandon_trainings(store.home / SPACES_NAME, user)
+    sweep(store.home / SPACES_NAME)  # what a killed restore left holds everybody's feedback
     try:
         forgotten = store.forget_user(user)
     except NotFoundError:

@@ -108,6 +108,14 @@ class Store(
     ) -> None:
         self.close()
 
+    def copy_to(self, path: Path) -> None:
+        """Write the catalog, as it is at one moment, into a new file; others go on writing."""
+        self._catalog.copy_to(path)
+
+    def replace_with(self, path: Path) -> None:
+        """Put another catalog's contents in the place of all that is here, in one transaction."""
+        self._catalog.replace_with(path)
+
     def space_directory(self, name: str) -> Path:
         """Where the files of the space `name` belong; not made here.
 

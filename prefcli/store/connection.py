@@ -17,7 +17,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from prefcli.errors import PrefcliError
 LOCK_TIMEOUT = 30.0  # seconds
 
 _PAGE = 1000  # rows
+_WAITING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 Row = tuple[Any, ...]
 
@@ -150,6 +151,28 @@ class Catalog:
         finally:
             self.rows("PRAGMA main.cache_size = -2000")
 
+    def copy_to(self, path: Path) -> None:
+        """Write everything, as it is at one moment, into a new file."""
+        self.execute("VACUUM INTO ?", (str(path),))
+
+    def replace_with(self, path: Path) -> None:
+        """Put the contents of the database in `path` in the place of these, in one transaction.
+
+        Raises:
+            PrefcliError: another process writes for longer than the timeout.
+        """
+        deadline = time.monotonic() + self.timeout
+
+        def wait(status: int, *_: int) -> None:
+            if status in _WAITING and time.monotonic() > deadline:
+                raise PrefcliError(_locked(self.path, self.timeout))
+
+        self.execute("PRAGMA synchronous = FULL")
+        with explained(self.path, self.timeout):
+            with closing(sqlite3.connect(path)) as source:
+                source.backup(self._connection, progress=wait, sleep=0.05)
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def scrub(self) -> None:
         """Write the file anew without what was deleted, and empty the WAL, which holds it too.
 
@@ -197,10 +220,7 @@ def explained(path: Path, timeout: float) -> Iterator[None]:
 def _explain(error: sqlite3.DatabaseError, path: Path, timeout: float) -> str:
     code = _primary_code(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return (
-            f"the catalog stayed locked for {timeout:g} s: {path}, "
-            "wait for the other prefcli process or stop it, then run this again"
-        )
+        return _locked(path, timeout)
     if code == sqlite3.SQLITE_FULL:
         return (
             f"no space left to write the catalog or its temporary files: {path}, "
@@ -217,6 +237,13 @@ def _explain(error: sqlite3.DatabaseError, path: Path, timeout: float) -> str:
             "check the permissions or set PREFCLI_HOME to another directory"
         )
     return f"the catalog failed ({error}): {path}, check the disk and run this again"
+
+
+def _locked(path: Path, timeout: float) -> str:
+    return (
+        f"the catalog stayed locked for {timeout:g} s: {path}, "
+        "wait for the other prefcli process or stop it, then run this again"
+    )
 
 
 def _primary_code(error: sqlite3.Error) -> int:

@@ -191,6 +191,11 @@ class Registry:
             for pair in values.items():
                 self._catalog.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", pair)
 
+    def remove_setting(self, key: str) -> None:
+        """Take a setting away; one that was never set stays so."""
+        with self._catalog.transaction():
+            self._catalog.execute("DELETE FROM settings WHERE key = ?", (key,))
+
 
 def check_name(name: str, what: str) -> str:
     """Return `name` if it can name a base or a space, and so a directory.

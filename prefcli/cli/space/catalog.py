@@ -8,7 +8,7 @@ import typer
 
 from prefcli.cli import completion, words
 from prefcli.cli.boundary import Command
-from prefcli.cli.options import Json, JsonLines, Limit
+from prefcli.cli.options import Json, JsonLines, Limit, examples
 from prefcli.cli.space import screen
 from prefcli.cli.space.group import Plot, commands
 from prefcli.output import Column, Output
@@ -24,7 +24,7 @@ COLUMNS = (
 )
 
 
-@commands.command("list", help="List the trained spaces.")
+@commands.command("list", help="List the trained spaces.", epilog=examples("prefcli space list"))
 def list_(limit: Limit = 20, as_jsonl: JsonLines = False) -> None:
     from prefcli.services.spaces import list_spaces
     from prefcli.store import Store
@@ -33,7 +33,12 @@ def list_(limit: Limit = 20, as_jsonl: JsonLines = False) -> None:
         output.listing(COLUMNS, list_spaces(store), limit, as_jsonl)
 
 
-@commands.command(help="Show one space: its size, its directions and how far to trust it.")
+@commands.command(
+    help="Show one space: its size, its directions and how far to trust it.",
+    epilog=examples(
+        "prefcli space show everyday", "prefcli space show everyday --plot everyday.png"
+    ),
+)
 def show(
     name: Annotated[
         str | None,
@@ -55,7 +60,11 @@ def show(
             output.note(f"drawn in {plot}")
 
 
-@commands.command(cls=Command, help="Choose the space to use where none is named.")
+@commands.command(
+    cls=Command,
+    help="Choose the space to use where none is named.",
+    epilog=examples("prefcli space use everyday"),
+)
 def use(
     name: Annotated[
         str,

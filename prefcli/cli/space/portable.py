@@ -36,7 +36,7 @@ ItsBase = Annotated[
     short_help="Write a space into one file.",
     epilog=examples(
         "prefcli space export everyday",
-        "prefcli space export everyday -o - | ssh host prefcli space import - everyday",
+        "prefcli space export everyday -o - | ssh host prefcli space import - daily",
     ),
 )
 def export(
