@@ -187,7 +187,10 @@ def ingest(
                 found["fits"] = [each.as_dict() for each in fits]
             output.json(found)
             return
-        parts = [f"{report.inserted} new", f"{report.duplicates} known already"]
+        known = report.duplicates - report.repeated
+        parts = [f"{report.inserted} new", f"{known} known already"]
+        if report.repeated:
+            parts.append(f"{report.repeated} repeated among them")
         if report.ties:
             parts.append(words.count(report.ties, "tie") + " that say nothing")
         if report.rejected:
@@ -228,7 +231,8 @@ def _preview(files: list[str], as_json: bool, arguments: dict[str, Any]) -> None
                 "judgements": kinds or "none",
                 "users": words.some([f"{name} ({n})" for name, n in found.users.items()]),
                 "new": found.inserted,
-                "duplicates": found.duplicates,
+                "known already": found.duplicates - found.repeated,
+                "repeated": found.repeated,
                 "ties": found.equal,
                 "identical answers": found.ties,
                 "empty answers": found.empty,

@@ -47,8 +47,8 @@ def undo(as_json: Json = False) -> None:
 @commands.command(
     help="Remove everything about a user, from every file of the home.\n\n"
     "Feedback, encodings, profiles and what was generated with them or picked in blind tests are "
-    "gone for good, and where they lay is overwritten. Copies and exports that you made elsewhere "
-    "are yours to delete.",
+    "gone for good, and where they lay is overwritten, whether they stand there by name or by the "
+    "pseudonym of it. Copies and exports that you made elsewhere are yours to delete.",
     short_help="Remove everything about a user.",
     epilog=examples("prefcli forget --user alice"),
 )
@@ -76,8 +76,9 @@ def forget(
         if as_json:
             output.json(gone)
         else:
+            named = user if gone["pseudonym"] is None else f"{user} (here {gone['pseudonym']})"
             output.text(
-                f"{user} is forgotten: {words.count(gone['judgements'], 'judgement')}, "
+                f"{named} is forgotten: {words.count(gone['judgements'], 'judgement')}, "
                 f"{words.count(gone['encodings'], 'encoding')}, "
                 f"{words.count(gone['profiles'], 'profile')} and "
                 f"{words.count(gone['generations'], 'generation')} removed"

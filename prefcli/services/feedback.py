@@ -14,6 +14,7 @@ from prefcli.config import SPACES_NAME
 from prefcli.errors import NotFoundError, UsageError
 from prefcli.feedback.conflicts import Conflicts
 from prefcli.feedback.records import KINDS
+from prefcli.services.pseudonyms import pseudonym_here
 from prefcli.services.space_files import sweep
 from prefcli.services.space_plan import abandon_trainings
 from prefcli.store import Forgotten, Selection, Store, StoredFeedback
@@ -72,14 +73,17 @@ def as_fields(stored: StoredFeedback) -> dict[str, Any]:
 
 
 def checked(store: Store, selection: Selection) -> Selection:
-    """The selection, with its time as the catalog writes times.
+    """The selection, with its time as the catalog writes times, and its user as they stand there.
 
     Raises:
         NotFoundError: the user has given no feedback.
         UsageError: the kind or the time cannot be understood, or a text is empty.
     """
     if selection.user is not None and not store.has_user(selection.user):
-        raise NotFoundError(f"no feedback by user {selection.user!r}")
+        other = known_as(store, selection.user)
+        if other is None:
+            raise NotFoundError(f"no feedback by user {selection.user!r}")
+        selection = replace(selection, user=other)
     if selection.kind is not None and selection.kind not in KINDS:
         raise UsageError(f"--kind {selection.kind}: expected one of {', '.join(KINDS)}")
     for flag, text in (("--contains", selection.contains), ("--source", selection.source)):
@@ -96,6 +100,12 @@ def checked(store: Store, selection: Selection) -> Selection:
         ) from None
     moment = since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return replace(selection, since=moment)
+
+
+def known_as(store: Store, user: str) -> str | None:
+    """The pseudonym under which there is feedback by this user; None if there is none."""
+    other = pseudonym_here(store.home, user)
+    return other if other is not None and store.has_user(other) else None
 
 
 def remove_feedback(store: Store, selection: Selection) -> dict[str, Any]:
@@ -145,8 +155,8 @@ def find_conflicts(store: Store, user: str | None = None) -> Iterator[dict[str, 
     Raises:
         NotFoundError: the user has given no feedback.
     """
-    checked(store, Selection(user=user))
-    for name in [user] if user is not None else store.users():
+    chosen = checked(store, Selection(user=user)).user
+    for name in [chosen] if chosen is not None else store.users():
         conflicts: Conflicts[int] = Conflicts()
         for row in store.feedback(name):
             earlier = conflicts.add(row.feedback, row.id)
@@ -175,26 +185,34 @@ def undo(store: Store) -> dict[str, Any]:
 def forget(store: Store, user: str) -> dict[str, Any]:
     """Remove everything about a user from every file of the home.
 
+    What they said under their pseudonym goes with what they said under their name.
+
     Returns:
-        `user`; how many `judgements`, `encodings`, `profiles`, `generations` and `picks` of blind
-        tests are gone; `spaces`: those that were trained on the user's prompts, which cannot be
-        undone; and `unfinished`: trainings on them that had not ended, which are gone with the
-        prompts.
+        `user`; `pseudonym`, under which there was feedback by them, or None; how many
+        `judgements`, `encodings`, `profiles`, `generations` and `picks` of blind tests are gone;
+        `spaces`: those that were trained on the user's prompts, which cannot be undone; and
+        `unfinished`: trainings on them that had not ended, which are gone with the prompts.
 
     Raises:
         NotFoundError: there is nothing about them.
         PrefcliError: see `Store.forget_user`.
     """
-    spaces = rename_in_spaces(store.home, user, FORGOTTEN)
-    unfinished = abandon_trainings(store.home / SPACES_NAME, user)
+    other = pseudonym_here(store.home, user)
+    names = [user] if other is None else [user, other]
+    said = known_as(store, user)
+    spaces = {each for name in names for each in rename_in_spaces(store.home, name, FORGOTTEN)}
+    unfinished = [
+        each for name in names for each in abandon_trainings(store.home / SPACES_NAME, name)
+    ]
     sweep(store.home / SPACES_NAME)  # what a killed restore left holds everybody's feedback
     try:
-        forgotten = store.forget_user(user)
+        forgotten = store.forget_user(*names)
     except NotFoundError:
         if not (spaces or unfinished):
             raise
         forgotten = Forgotten(user, 0, 0, 0, 0)
-    return asdict(forgotten) | {"spaces": spaces, "unfinished": unfinished}
+    more = {"pseudonym": said, "spaces": sorted(spaces), "unfinished": unfinished}
+    return asdict(forgotten) | more
 
 
 def rename_in_spaces(home: Path, user: str, new: str) -> list[str]:

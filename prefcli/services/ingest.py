@@ -23,6 +23,7 @@ from prefcli.feedback.containers import Row, expand, read_files, source_name
 from prefcli.feedback.exports import export_at
 from prefcli.feedback.formats import Format, by_name, detect
 from prefcli.feedback.formats.columns import SoughtColumns
+from prefcli.feedback.formats.definition import Origin
 from prefcli.feedback.formats.table import Columns
 from prefcli.feedback.records import Feedback
 from prefcli.progress import Progress
@@ -38,7 +39,7 @@ _VOTERS = 32  # rows that decide on a file's format
 _PROGRESS_EVERY = 500
 _SPOOL_BYTES = 1 << 20
 
-Entry = tuple[Feedback, str, int]
+Entry = tuple[Feedback, str, int, str | None]
 
 
 @dataclass(slots=True)
@@ -51,6 +52,7 @@ class IngestReport:
         read: Rows seen, good or bad.
         inserted: Judgements that are new in the catalog.
         duplicates: Judgements that the catalog, or an earlier row, already had.
+        repeated: Of the duplicates, those that were new and that an earlier row had.
         ties: Pairs of two identical answers, which say nothing and are not stored.
         rejected: Bad rows that were left out (with `skip_bad`).
         users: Whose judgements they are, sorted.
@@ -61,6 +63,7 @@ class IngestReport:
     read: int = 0
     inserted: int = 0
     duplicates: int = 0
+    repeated: int = 0
     ties: int = 0
     rejected: int = 0
     users: list[str] = field(default_factory=list)
@@ -120,9 +123,10 @@ def ingest(
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
         bad = BadRows(skip_bad, rejects, spool)
         flow = Flow.of(sources, users, format, columns, bad, progress)
-        inserted, duplicates = store.add_feedback(flow.entries(), flow.details)
+        added = store.admit_feedback(flow.entries(), flow.details)
     report = flow.report
-    report.inserted, report.duplicates = inserted, duplicates
+    report.inserted, report.duplicates = added.inserted, added.duplicates
+    report.repeated = added.repeated
     report.users = sorted(flow.seen)
     report.warnings = flow.warnings()
     return report
@@ -269,7 +273,7 @@ class Flow:
     ) -> list[Entry]:
         self.report.read += 1
         self._tell()
-        said: list[tuple[Feedback, str]] = []
+        said: list[tuple[Feedback, str, Origin | None]] = []
         try:
             if row.value is None or found is None:
                 raise DataError(row.problem or "cannot be read")
@@ -277,15 +281,18 @@ class Flow:
                 if columns is not None:
                     columns.see(part)
                 came_as, user = self.users.names(part, name, found.users)
+                origin = None if found.origin is None else found.origin(part)
                 kept_name = self.users.hide(name, came_as)
-                said += [(judgement, kept_name) for judgement in found.parse(part, user)]
+                if origin is not None:
+                    origin = replace(origin, source=self.users.hide(origin.source, came_as))
+                said += [(judgement, kept_name, origin) for judgement in found.parse(part, user)]
         except DataError as error:
             self.bad.add(row, f"{name}:{row.line}: {error.message}")
             self.report.rejected += self.bad.skip
             return []
         self.silent += not said
         entries: list[Entry] = []
-        for judgement, kept_name in said:
+        for judgement, kept_name, origin in said:
             if judgement.says_nothing:
                 self.report.ties += 1
                 continue
@@ -294,7 +301,11 @@ class Flow:
                 self.empty += 1
             self.seen.add(judgement.user)
             self.names[kept_name] = None
-            entries.append((self._as_kept(judgement), kept_name, row.line))
+            kept = self._as_kept(judgement)
+            if origin is None:
+                entries.append((kept, kept_name, row.line, None))
+            else:
+                entries.append((kept, origin.source, origin.line, origin.created))
         return entries
 
     def _as_kept(self, judgement: Feedback) -> Feedback:

@@ -37,6 +37,7 @@ class Preview:
         read: Rows, good or bad.
         inserted: Judgements that would be new.
         duplicates: Judgements that the catalog, or an earlier row, has already.
+        repeated: Of the duplicates, those that would be new and that an earlier row has.
         ties: Answers that are all the same text: counted, never stored.
         rejected: Bad rows that would be left out (with `skip_bad`).
         formats: The formats found.
@@ -54,6 +55,7 @@ class Preview:
     read: int = 0
     inserted: int = 0
     duplicates: int = 0
+    repeated: int = 0
     ties: int = 0
     rejected: int = 0
     formats: list[str] = field(default_factory=list)
@@ -128,8 +130,8 @@ class _Seen:
 
     def add(self, batch: Sequence[Entry]) -> None:
         """Count some judgements."""
-        known = self._store.known_keys([feedback.key for feedback, _, _ in batch])
-        for feedback, source, line in batch:
+        known = self._store.known_keys([feedback.key for feedback, *_ in batch])
+        for feedback, source, line, _ in batch:
             self._count(feedback, source, line, feedback.key in known)
 
     def _count(self, feedback: Feedback, source: str, line: int, known: bool) -> None:
@@ -148,8 +150,10 @@ class _Seen:
         if len(found.samples) < SAMPLES:
             fields = as_fields(StoredFeedback(0, feedback, source, line, ""))
             found.samples.append({k: v for k, v in fields.items() if k not in _NOT_YET})
-        if known or feedback.key in self._keys:
+        repeated = not known and feedback.key in self._keys
+        if known or repeated:
             found.duplicates += 1
+            found.repeated += repeated
             return
         self._keys.add(feedback.key)
         found.inserted += 1

@@ -3,7 +3,8 @@
 A pseudonym is a keyed hash, HMAC-SHA256, of the name: the same name gives the same pseudonym for
 as long as the home exists, and without the key nobody can try names until one fits. The key is
 made once from the operating system's randomness and never leaves the home (mode 0600). It holds no
-names: to see whose a pseudonym is, one has to know the name already.
+names: to see whose a pseudonym is, one has to know the name already. Whoever knows it may type it:
+who is to be forgotten, or looked for, is found under their pseudonym as well.
 """
 
 from __future__ import annotations
@@ -47,14 +48,25 @@ def pseudonym_key(home: Path, *, make: bool = True) -> bytes:
         key = path.read_bytes()
     except OSError as error:
         raise PrefcliError(
-            f"--pseudonymize: cannot use the key ({error.strerror}): {path}, check the permissions"
+            f"cannot use the key of pseudonyms ({error.strerror}): {path}, check the permissions"
         ) from error
     if len(key) != _KEY_BYTES:
         raise PrefcliError(
-            f"--pseudonymize: the key is damaged: {path}, restore a copy "
+            f"the key of pseudonyms is damaged: {path}, restore a copy "
             "(with a new key everybody gets a new pseudonym)"
         )
     return key
+
+
+def pseudonym_here(home: Path, name: str) -> str | None:
+    """The pseudonym that `name` has in this home; None where nobody has one.
+
+    Raises:
+        PrefcliError: the key cannot be read, or is damaged.
+    """
+    if not (home / PSEUDONYM_KEY_NAME).exists():
+        return None
+    return pseudonym(pseudonym_key(home), name)
 
 
 def _make(path: Path) -> None:

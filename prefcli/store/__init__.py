@@ -25,6 +25,7 @@ from prefcli.store.registry import Registry, check_name
 from prefcli.store.removal import Removal
 from prefcli.store.renaming import Renaming
 from prefcli.store.rows import (
+    Admitted,
     BaseRow,
     Encoding,
     Forgotten,
@@ -40,6 +41,7 @@ from prefcli.store.rows import (
 from prefcli.store.selection import Selection
 
 __all__ = [
+    "Admitted",
     "BaseRow",
     "Encoding",
     "Forgotten",

@@ -18,7 +18,7 @@ from prefcli.feedback.records import (
     texts_to_json,
 )
 from prefcli.store.connection import Catalog, Row, now
-from prefcli.store.rows import StoredFeedback
+from prefcli.store.rows import Admitted, StoredFeedback
 from prefcli.store.selection import Selection
 from prefcli.store.text import storable, storable_json, to_json
 
@@ -26,12 +26,17 @@ _SAID = (
     "user, kind, prompt, responses, value, row_id, time, "
     "strength, low, high, ranks, annotator, reason"
 )
-_STAGED = f"key, {_SAID}, source, line"
+_ADMITTED = f"key, {_SAID}, source, line"
+_STAGED = f"{_ADMITTED}, created"
 _MARKS = ", ".join("?" * (_STAGED.count(",") + 1))
 COLUMNS = f"id, {_SAID}, source, line, created, ingest"
 _BATCH = 1000  # rows
 _CACHE = 64 * 1024  # KB
 _MOST_PARAMETERS = 500  # SQLite before 3.32 takes 999
+
+
+Sourced = tuple[Feedback, str, int] | tuple[Feedback, str, int, str | None]
+"""A judgement, the name of its file, its 1-based line there, and when it was read if not now."""
 
 
 class FeedbackTable:
@@ -42,9 +47,18 @@ class FeedbackTable:
 
     def add_feedback(
         self,
-        rows: Iterable[tuple[Feedback, str, int]],
+        rows: Iterable[Sourced],
         details: Callable[[], Mapping[str, Any]] | None = None,
     ) -> tuple[int, int]:
+        """As `admit_feedback`: how many were new, and how many were not."""
+        admitted = self.admit_feedback(rows, details)
+        return admitted.inserted, admitted.duplicates
+
+    def admit_feedback(
+        self,
+        rows: Iterable[Sourced],
+        details: Callable[[], Mapping[str, Any]] | None = None,
+    ) -> Admitted:
         """Append judgements, all or none, leaving out those that are there already.
 
         The rows go to a private temporary database while `rows` is read, however slowly; the
@@ -52,12 +66,8 @@ class FeedbackTable:
         is added. When this returns, the rows survive a killed process and a power cut.
 
         Args:
-            rows: (judgement, source, 1-based line in the source); read once.
+            rows: Each judgement and where it came from; read once.
             details: What to note about this ingest; must be JSON. Asked once `rows` is read.
-
-        Returns:
-            (inserted, duplicates): how many were new, and how many had the key of a stored row or
-            of an earlier one in `rows`.
         """
         catalog = self._catalog
         source_rows = iter(rows)
@@ -71,18 +81,38 @@ class FeedbackTable:
                 staged += len(batch)
             noted = to_json(dict(details())) if details else "{}"
             with catalog.cache(_CACHE), catalog.transaction():
-                inserted = self._admit(staged, noted)
-        return inserted, staged - inserted
+                inserted, first = self._admit(staged, noted)
+            duplicates = staged - inserted
+            repeated = 0
+            if inserted and duplicates:
+                among = self._staged_since(first) - inserted
+                repeated = max(0, min(among, duplicates))  # others may remove rows meanwhile
+        return Admitted(inserted, duplicates, repeated)
 
-    def _admit(self, staged: int, details: str) -> int:
-        """Move what is staged and new into the catalog as one ingest; the number of its rows."""
+    def _staged_since(self, first: int) -> int:
+        """How many staged rows are the judgement of a row with this number or a higher one."""
+        row = self._catalog.row(
+            "SELECT count(*) FROM staging.rows AS s JOIN main.feedback AS f ON f.key = s.key "
+            "WHERE f.id >= ?",
+            (first,),
+        )
+        assert row is not None
+        return int(row[0])
+
+    def _admit(self, staged: int, details: str) -> tuple[int, int]:
+        """Move what is staged and new into the catalog as one ingest.
+
+        Returns:
+            The number of its rows, and the lowest that their ids could be.
+        """
         catalog = self._catalog
         created = now()
         number = _highest(catalog, "ingests") + 1
         before = _highest(catalog, "feedback")
         inserted = catalog.execute(
-            f"INSERT INTO main.feedback ({_STAGED}, created, ingest) "
-            f"SELECT {_STAGED}, ?, ? FROM staging.rows WHERE true ORDER BY rowid "
+            f"INSERT INTO main.feedback ({_ADMITTED}, created, ingest) "
+            f"SELECT {_ADMITTED}, coalesce(created, ?), ? FROM staging.rows "
+            "WHERE true ORDER BY rowid "
             "ON CONFLICT (key) DO NOTHING",
             (created, number),
         ).rowcount
@@ -92,7 +122,7 @@ class FeedbackTable:
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
             (number, created, first, last, inserted, staged - inserted, details),
         )
-        return inserted
+        return inserted, before + 1
 
     def feedback(
         self,
@@ -198,7 +228,7 @@ def _highest(catalog: Catalog, table: str) -> int:
     return int(row[0] or 0) if row else 0
 
 
-def _staged(feedback: Feedback, source: str, line: int) -> Row:
+def _staged(feedback: Feedback, source: str, line: int, created: str | None = None) -> Row:
     prompt = prompt_to_json(feedback.prompt)
     return (
         feedback.key_over(prompt),
@@ -217,6 +247,7 @@ def _staged(feedback: Feedback, source: str, line: int) -> Row:
         storable(feedback.reason),
         storable(source),
         line,
+        created,
     )
 
 

@@ -84,13 +84,17 @@ class Removal:
         sources = json.loads(details).get("sources", [])
         return Undone(number, created, sources, users, inserted, removed)
 
-    def forget_user(self, user: str) -> Forgotten:
+    def forget_user(self, user: str, *others: str) -> Forgotten:
         """Remove everything that is about a user, and overwrite where it lay.
 
         Gone are their judgements (those that they gave for a group too), the encodings that no
         one else's judgements share, their profiles, copies and blends of these under other names,
         and what was generated with them or picked in blind tests. Where the name stands in the
         name of a file that other people's judgements came from, it is struck.
+
+        Args:
+            user: Their name.
+            others: What else they are called here.
 
         Raises:
             NotFoundError: there is nothing about them.
@@ -100,10 +104,11 @@ class Removal:
         catalog = self._catalog
         pending = self._setting(SCRUB_PENDING) is not None
         with self._taking_away(overwrite=True):
-            judgements, encodings = self._forget_said(user)
+            said = [self._forget_said(name) for name in (user, *others)]
             with catalog.transaction():
-                made = self._forget_made(user)
-                forgotten = Forgotten(user, judgements, encodings, *made)
+                made = [self._forget_made(name) for name in (user, *others)]
+                counts = map(sum, (*zip(*said, strict=True), *zip(*made, strict=True)))
+                forgotten = Forgotten(user, *counts)
                 if forgotten.is_nothing and not pending:
                     raise NotFoundError(f"nothing about user {user!r}: see `prefcli feedback list`")
                 self._mark_forgetting()
@@ -122,8 +127,11 @@ class Removal:
                 yield
         finally:
             catalog.rows("PRAGMA secure_delete = OFF")
-            for table in ("forgotten_rows", "forgotten_prompts"):
-                catalog.execute(f"DROP TABLE IF EXISTS temp.{table}")
+            self._drop_forgotten()
+
+    def _drop_forgotten(self) -> None:
+        for table in ("forgotten_rows", "forgotten_prompts"):
+            self._catalog.execute(f"DROP TABLE IF EXISTS temp.{table}")
 
     def _remove(self, condition: str, parameters: Sequence[Any]) -> int:
         """Remove the judgements that meet a condition, a batch in a transaction."""
@@ -147,6 +155,7 @@ class Removal:
     def _forget_said(self, user: str) -> tuple[int, int]:
         """Remove a user's judgements with their encodings; how many of both."""
         catalog = self._catalog
+        self._drop_forgotten()
         catalog.execute("CREATE TEMP TABLE forgotten_rows (id INTEGER PRIMARY KEY)")
         catalog.execute("CREATE TEMP TABLE forgotten_prompts (prompt PRIMARY KEY) WITHOUT ROWID")
         catalog.execute(

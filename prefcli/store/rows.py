@@ -25,6 +25,21 @@ class StoredFeedback:
 
 
 @dataclass(frozen=True, slots=True)
+class Admitted:
+    """What became of judgements that were to be added.
+
+    Args:
+        inserted: New ones.
+        duplicates: Those whose judgement was known: from before, or from an earlier one of them.
+        repeated: Of the duplicates, those of an earlier one that was new.
+    """
+
+    inserted: int
+    duplicates: int
+    repeated: int
+
+
+@dataclass(frozen=True, slots=True)
 class Undone:
     """An ingest that was taken back.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -26,16 +27,19 @@ def test_reading_a_file_twice_adds_nothing(run: Run, feedback_file: Path) -> Non
     assert (report["read"], report["inserted"], report["duplicates"]) == (3, 0, 3)
 
 
-def test_a_dry_run_calls_a_row_that_stands_twice_in_a_file_no_known_one(
+def test_a_row_that_stands_twice_in_a_file_is_repeated_and_not_known(
     run: Run, tmp_path: Path, home: Path
 ) -> None:
     path = tmp_path / "twice.jsonl"
     path.write_text(GOOD * 2, "utf-8")
     result = run("ingest", path, "--user", "alice", "--dry-run")
-    told = dict(line.split(maxsplit=1) for line in result.stdout.splitlines()[:6])
-    assert (told["new"], told["duplicates"]) == ("1", "1")
-    assert "known" not in result.stdout
+    told = dict(re.split(r"  +", line, maxsplit=1) for line in result.stdout.splitlines()[:8])
+    assert (told["new"], told["known already"], told["repeated"]) == ("1", "0", "1")
     assert not (home / "catalog.db").exists()
+    said = run("ingest", path, "--user", "alice").stdout.splitlines()[0]
+    assert said == "2 rows read: 1 new, 0 known already, 1 repeated among them"
+    said = run("ingest", path, "--user", "alice").stdout.splitlines()[0]
+    assert said == "2 rows read: 0 new, 2 known already"
 
 
 def test_the_json_report_has_the_documented_fields(run: Run, feedback_file: Path) -> None:

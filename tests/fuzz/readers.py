@@ -146,7 +146,7 @@ def _check_store(store: Store, entries: list[Entry], path: str, asked: dict[str,
     assert report.inserted + report.duplicates == len(entries), "rows were lost or doubled"
     stored = {row.feedback.key: row.feedback for row in store.feedback()}
     assert len(stored) == report.inserted, "two rows with one key"
-    first = {judgement.key: judgement for judgement, _, _ in reversed(entries)}
+    first = {judgement.key: judgement for judgement, *_ in reversed(entries)}
     assert stored == first, "a row was bent"
     assert ingest(store, [path], user="zoe", skip_bad=True, **asked).inserted == 0
     store.undo_ingest()

@@ -17,7 +17,7 @@ import pytest
 
 from prefcli.errors import DataError
 from prefcli.services.ingest import ingest
-from prefcli.store import Store
+from prefcli.store import Admitted, Store
 from tests.services.pairs import pair, stored, write
 
 THUMB = {"prompt": "What is the sky?", "completion": "Blue.", "label": True}
@@ -39,6 +39,7 @@ def test_judgements_enter_with_their_user_source_and_line(store: Store, tmp_path
         "read": 2,
         "inserted": 2,
         "duplicates": 0,
+        "repeated": 0,
         "ties": 0,
         "rejected": 0,
         "users": ["alice"],
@@ -63,7 +64,7 @@ def test_ingesting_twice_adds_nothing(store: Store, tmp_path: Path) -> None:
 def test_a_row_with_its_own_id_is_its_own_judgement(store: Store, tmp_path: Path) -> None:
     path = write(tmp_path / "x.jsonl", [pair(1, id=1), pair(1, id=2), pair(1, id=2)])
     report = ingest(store, [path], user="alice")
-    assert (report.inserted, report.duplicates) == (2, 1)
+    assert (report.inserted, report.duplicates, report.repeated) == (2, 1, 1)
 
 
 def test_each_row_may_name_its_user(store: Store, tmp_path: Path) -> None:
@@ -138,9 +139,9 @@ def test_rows_flow_into_the_store_one_by_one(tmp_path: Path) -> None:
     read: list[int] = []
 
     class Impatient:
-        def add_feedback(self, rows: Iterable[Any], _details: Any) -> tuple[int, int]:
+        def admit_feedback(self, rows: Iterable[Any], _details: Any) -> Admitted:
             next(iter(rows))
-            return 1, 0
+            return Admitted(1, 0, 0)
 
     store: Any = Impatient()
     report = ingest(store, [path], user="alice", progress=lambda *step: read.append(step[1]))

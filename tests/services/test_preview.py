@@ -51,6 +51,7 @@ def test_everything_about_the_files_is_told(store: Store, tmp_path: Path) -> Non
         "read": 6,
         "inserted": 3,
         "duplicates": 2,
+        "repeated": 1,
         "ties": 1,
         "rejected": 0,
         "formats": ["trl-preference"],
@@ -85,8 +86,10 @@ def test_a_dry_run_foretells_the_ingest(store: Store, tmp_path: Path) -> None:
     path = write(tmp_path / "x.jsonl", *rows, {"prompt": "q"})
     foretold = preview(store, [path], user="alice", skip_bad=True).as_dict()
     done = ingest(store, [path], user="alice", skip_bad=True).as_dict()
-    for name in ("read", "inserted", "duplicates", "ties", "rejected", "formats", "warnings"):
+    same = ("read", "inserted", "duplicates", "repeated", "ties", "rejected", "formats", "warnings")
+    for name in same:
         assert foretold[name] == done[name], name
+    assert done["repeated"] == 1300
     assert preview(store, [path], user="alice", skip_bad=True).duplicates == 2600
 
 

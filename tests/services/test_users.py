@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from prefcli.errors import DataError, UsageError
+from prefcli.errors import DataError, NotFoundError, UsageError
+from prefcli.services.feedback import forget, list_feedback
+from prefcli.services.fit import fit
 from prefcli.services.ingest import ingest
 from prefcli.services.users import parse_renames
 from prefcli.store import Store
@@ -77,6 +79,34 @@ def test_pseudonyms_are_stable_and_leave_no_name_behind(store: Store, tmp_path: 
     held = b"".join(file.read_bytes() for file in store.home.iterdir())
     assert b"question 1" in held
     assert b"zoe" not in held
+
+
+def test_who_knows_the_name_finds_and_forgets_the_person_behind_a_pseudonym(
+    store: Store, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "x.jsonl", [pair(1), pair(2)])
+    (name,) = ingest(store, [path], user="zoe", pseudonymize=True).users
+    ingest(store, [write(tmp_path / "y.jsonl", [pair(3)])], user="zoe")
+    ingest(store, [path], user="ada", pseudonymize=True)
+    assert [row["user"] for row in list_feedback(store, "zoe")] == ["zoe"]
+    (ada,) = {row["user"] for row in list_feedback(store, "ada")}
+    assert ada not in ("ada", name)
+    with pytest.raises(NotFoundError, match=f"here they are {ada}: `prefcli fit --user {ada}`"):
+        fit(store, "ada")
+    gone = forget(store, "zoe")
+    assert (gone["pseudonym"], gone["judgements"]) == (name, 3)
+    assert store.users() == [ada]
+    assert forget(store, ada) | {"user": None} == forgotten_of(2)
+    with pytest.raises(NotFoundError):
+        forget(store, "ada")
+    store.close()
+    held = b"".join(file.read_bytes() for file in store.home.iterdir())
+    assert not any(each.encode() in held for each in ("zoe", name, ada, "question"))
+
+
+def forgotten_of(judgements: int) -> dict[str, Any]:
+    counts = {"judgements": judgements, "encodings": 0, "profiles": 0, "generations": 0}
+    return {"user": None, "pseudonym": None, "spaces": [], "unfinished": [], **counts}
 
 
 def test_a_pseudonym_needs_no_renaming(store: Store, tmp_path: Path) -> None:

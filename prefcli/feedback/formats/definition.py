@@ -12,6 +12,15 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a judgement was first read, and when (ISO 8601 in UTC, to the millisecond)."""
+
+    source: str
+    line: int
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
 class Format:
     """One way in which the world writes judgements down.
 
@@ -31,6 +40,8 @@ class Format:
         apart: The parts of a row, one for each person, where a row holds the judgements of
             several; `users` and `parse` then are about a part. None where a row is one person's.
         columns: The columns that someone named, by the flags that name them.
+        origin: Where a row says that its judgement came from; None where it does not say. Raises
+            DataError as `parse` does. None where no row of the format can say it.
     """
 
     name: str
@@ -44,6 +55,7 @@ class Format:
     tried: bool = False
     apart: Callable[[Row], Iterator[Row]] | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    origin: Callable[[Row], Origin | None] | None = None
 
     def parts(self, row: Row) -> list[Row]:
         """What `parse` is to be given of a row: the row, or its parts for each person.
