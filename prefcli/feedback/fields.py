@@ -104,7 +104,7 @@ def paths(row: Fields, depth: int = 3) -> list[str]:
 
 def text(row: Fields, field: str) -> str:
     """A field that must be text."""
-    value = get(row, field)
+    value = row.get(field, _MISSING)
     if not isinstance(value, str):
         raise expected(field, "text", value)
     return value
@@ -184,6 +184,8 @@ def with_system(row: Fields, turns: Prompt, *names: str) -> Prompt:
     Args:
         names: The fields that it may be in; `system` if none is named.
     """
+    if not names and row.get("system") is None:
+        return turns
     field = next((name for name in names if row.get(name)), "system")
     system = optional_text(row, field)
     if not system or turns[0].role == "system":

@@ -23,6 +23,7 @@ from prefcli.feedback.limits import LARGEST_ROW, RowTooLongError
 _STRING = r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'
 _TOKEN = re.compile(rf'{{(?:[^"{{}}\[\]]++|{_STRING})*+}}|{_STRING}|[^"{{}}\[\],]++|["{{}}\[\],]')
 _SPACE = " \t\r\n"
+_decode = json.JSONDecoder().decode
 _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -185,8 +186,8 @@ def wrapped_elements(pieces: Iterable[str], at: int) -> Iterator[Piece]:
 def decode(text: str) -> tuple[Any, str | None]:
     """The value of a JSON text, or None and why there is none."""
     try:
-        value = json.loads(text)
-        if _HALF_PAIR.search(text):
+        value = _decode(text)
+        if "\\u" in text and _HALF_PAIR.search(text):
             json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         return None, f"not JSON: {error.msg} (character {error.pos + 1} of the row)"

@@ -20,6 +20,7 @@ Fields = Mapping[str, Any]
 ID_FIELDS = ("id", "row_id", "uuid")
 TIME_FIELDS = ("timestamp", "created_at", "time")
 REASON_FIELDS = ("reason", "rationale", "comment")
+_OWN_FIELDS = frozenset((*ID_FIELDS, *TIME_FIELDS, *REASON_FIELDS))
 
 Scale = tuple[float | None, float | None]
 UNKNOWN_SCALE: Scale = (None, None)
@@ -141,6 +142,8 @@ def demonstration(
 
 
 def _identity(row: Fields, user: str, annotator: str | None) -> dict[str, Any]:
+    if annotator is None and row.keys().isdisjoint(_OWN_FIELDS):  # as in most files
+        return {}
     return {
         "row_id": _first(row, ID_FIELDS, (str, int)),
         "time": _first(row, TIME_FIELDS, (str, int, float)),
@@ -150,8 +153,6 @@ def _identity(row: Fields, user: str, annotator: str | None) -> dict[str, Any]:
 
 
 def _first(row: Fields, names: Sequence[str], types: tuple[type, ...]) -> str | None:
-    if row.keys().isdisjoint(names):  # as in most files
-        return None
     for name in names:
         value = row.get(name)
         if isinstance(value, types) and not isinstance(value, bool) and value != "":

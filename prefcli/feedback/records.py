@@ -13,6 +13,11 @@ import math
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+# A text as JSON, and in ASCII. A million judgements have nine million texts: what stands round
+# these in `json.dumps` takes longer than they do.
+from json.encoder import encode_basestring as _text
+from json.encoder import encode_basestring_ascii as _ascii_text
 from typing import Any, Literal, get_args
 
 from prefcli.errors import DataError
@@ -21,15 +26,11 @@ Kind = Literal["pair", "thumb", "rating", "ranking", "edit", "demonstration"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ROLES = ("system", "user", "assistant", "tool")
 
-# A text as JSON: called with anything else, an encoder is made anew each time, which takes longer
-# than the encoding of most judgements.
-_text = json.JSONEncoder(ensure_ascii=False).encode
-_ascii_text = json.JSONEncoder(ensure_ascii=True).encode
-
 _RESERVED = frozenset(" ,@")
 _ANSWERS = {"pair": 2, "thumb": 1, "rating": 1, "edit": 2, "demonstration": 1}
 _NUMBERS = ("value", "strength", "low", "high")
 _LATER = ("strength", "low", "high", "annotator")  # part of the key where they are said
+_ONE = (1.0,)
 _VALUES = {"pair": (0.5, 1.0), "thumb": (0.0, 1.0)}  # other kinds but ratings have 1
 
 
@@ -95,12 +96,17 @@ class Feedback:
         check_user(self.user)
         if self.kind not in KINDS:
             raise DataError(f"kind is {self.kind!r}, expected one of {', '.join(KINDS)}")
-        if not any(turn.content.strip() for turn in self.prompt):
+        for turn in self.prompt:
+            if turn.content.strip():
+                break
+        else:
             raise DataError("prompt is empty, expected text or messages")
-        for name in _NUMBERS:
-            number = getattr(self, name)
-            if number is not None:  # one form of each number, or equal judgements differ in key
-                object.__setattr__(self, name, _finite(name, number))
+        scaled = not self.strength is self.low is self.high is None
+        if scaled or self.value.__class__ is not float or not 0.0 < self.value < math.inf:
+            for name in _NUMBERS:
+                number = getattr(self, name)
+                if number is not None:  # one form of each number, or equal judgements differ in key
+                    object.__setattr__(self, name, _finite(name, number))
         if self.kind == "ranking":
             self._check_ranks()
         elif self.ranks is not None:
@@ -109,10 +115,11 @@ class Feedback:
             raise DataError(
                 f"{self.kind} has {len(self.responses)} answers, expected {_ANSWERS[self.kind]}"
             )
-        allowed = _VALUES.get(self.kind, (1.0,))
+        allowed = _VALUES.get(self.kind, _ONE)
         if self.kind != "rating" and self.value not in allowed:
             raise DataError(f"{self.kind} has value {self.value}, expected one of {allowed}")
-        self._check_scale()
+        if scaled:
+            self._check_scale()
 
     def _check_ranks(self) -> None:
         count, ranks = len(self.responses), self.ranks or ()
@@ -147,30 +154,28 @@ class Feedback:
         """`key`, for who has the canonical JSON of the prompt at hand already."""
         answers: Iterable[str] = self.responses
         # What is not said adds nothing: catalogs hold keys from before these fields existed.
-        more: dict[str, Any] = {
-            name: value for name in _LATER if (value := getattr(self, name)) is not None
-        }
+        more: dict[str, Any] = {}
+        if not self.strength is self.low is self.high is self.annotator is None:
+            for name in _LATER:
+                if (value := getattr(self, name)) is not None:
+                    more[name] = value
         if self.ranks is not None:  # the same order of answers, however they were listed
             ordered = sorted(zip(self.ranks, self.responses, strict=True))
             more["ranks"] = [rank for rank, _ in ordered]
             answers = [answer for _, answer in ordered]
-        parts = [
-            _ascii_text(self.user),
-            _ascii_text(self.kind),
-            _ascii_text(prompt),
-            _array(map(_ascii_text, answers)),
-            repr(self.value),  # finite, and written so in JSON too
-            "null" if self.row_id is None else _ascii_text(self.row_id),
-            "null" if self.time is None else _ascii_text(self.time),
-        ]
-        if more:
-            parts.append(json.dumps(more, ensure_ascii=True))
-        return _digest(_array(parts))
+        row_id = "null" if self.row_id is None else _ascii_text(self.row_id)
+        time = "null" if self.time is None else _ascii_text(self.time)
+        rest = f", {json.dumps(more, ensure_ascii=True)}" if more else ""
+        return _digest(  # the value is finite, and written so in JSON too
+            f"[{_ascii_text(self.user)}, {_ascii_text(self.kind)}, {_ascii_text(prompt)}, "
+            f"[{', '.join(map(_ascii_text, answers))}], {self.value!r}, {row_id}, {time}{rest}]"
+        )
 
     @property
     def says_nothing(self) -> bool:
         """True where answers are compared and all of them are the same text."""
-        return len(self.responses) > 1 and len(set(self.responses)) == 1
+        count = len(self.responses)
+        return count > 1 and self.responses.count(self.responses[0]) == count
 
 
 def check_user(user: str) -> str:

@@ -194,7 +194,7 @@ class Flow:
         plain = [one for one in self.sources if one not in exports]
         for source in expand(plain, self.notes.append) if plain else ():
             yield from self._of_source(source)
-        self._tell(last=True)
+        self._tell()
         # Before the store's transaction: a row is never both left out and lost.
         self.bad.settle(self.report.read)
 
@@ -272,7 +272,8 @@ class Flow:
         self, row: Row, found: Format | None, name: str, columns: SoughtColumns | None = None
     ) -> list[Entry]:
         self.report.read += 1
-        self._tell()
+        if self.report.read % _PROGRESS_EVERY == 0:
+            self._tell()
         said: list[tuple[Feedback, str, Origin | None]] = []
         try:
             if row.value is None or found is None:
@@ -310,13 +311,15 @@ class Flow:
 
     def _as_kept(self, judgement: Feedback) -> Feedback:
         """The judgement with the annotator's own pseudonym, where these are wanted."""
+        if judgement.annotator is None:
+            return judgement
         annotator = self.users.annotator(judgement.annotator)
         if annotator == judgement.annotator:
             return judgement
         return replace(judgement, annotator=None if annotator == judgement.user else annotator)
 
-    def _tell(self, *, last: bool = False) -> None:
-        if self.progress and (last or self.report.read % _PROGRESS_EVERY == 0):
+    def _tell(self) -> None:
+        if self.progress:
             self.progress("reading feedback", self.report.read, None)
 
 

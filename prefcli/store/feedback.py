@@ -230,6 +230,7 @@ def _highest(catalog: Catalog, table: str) -> int:
 
 def _staged(feedback: Feedback, source: str, line: int, created: str | None = None) -> Row:
     prompt = prompt_to_json(feedback.prompt)
+    row_id, time, reason = feedback.row_id, feedback.time, feedback.reason
     return (
         feedback.key_over(prompt),
         feedback.user,
@@ -237,14 +238,14 @@ def _staged(feedback: Feedback, source: str, line: int, created: str | None = No
         storable_json(prompt),
         storable_json(texts_to_json(feedback.responses)),
         feedback.value,
-        storable(feedback.row_id),
-        storable(feedback.time),
+        row_id and storable(row_id),
+        time and storable(time),
         feedback.strength,
         feedback.low,
         feedback.high,
         None if feedback.ranks is None else to_json(feedback.ranks),
-        storable(feedback.annotator),
-        storable(feedback.reason),
+        feedback.annotator and storable(feedback.annotator),
+        reason and storable(reason),
         storable(source),
         line,
         created,

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from prefcli.feedback import json_stream
 from prefcli.feedback.containers.rows import Row, excerpt
 from prefcli.feedback.containers.text import Text
-from prefcli.feedback.json_stream import Piece
 
 # Members under which a list of rows may be wrapped, and members that make an object a row itself.
 _WRAPPERS = frozenset(
@@ -55,14 +54,14 @@ _ROW_MEMBERS = frozenset(
 
 def list_rows(text: Text) -> Iterator[Row]:
     """Rows of a text that begins with `[`."""
-    return (_row(text, piece) for piece in json_stream.array_elements(text.pieces()))
+    return (_row(text, *piece) for piece in json_stream.array_elements(text.pieces()))
 
 
 def line_rows(text: Text) -> Iterator[Row]:
     """Rows of a text that has one to a line."""
     for number, line in enumerate(text.lines(), 1):
         if not line.isspace():
-            yield _row(text, Piece(number, line, None))
+            yield _row(text, number, line, None)
 
 
 def object_rows(text: Text, start: list[str]) -> Iterator[Row]:
@@ -83,14 +82,13 @@ def object_rows(text: Text, start: list[str]) -> Iterator[Row]:
     at = json_stream.wrapped_list(text.sample, _WRAPPERS, _ROW_MEMBERS)
     if at is not None:
         elements = json_stream.wrapped_elements(text.pieces(), at)
-        return (_row(text, piece) for piece in elements)
+        return (_row(text, *piece) for piece in elements)
     if len(start) == 1:
         return line_rows(text)
-    return (_row(text, piece) for piece in json_stream.objects(text.pieces()))
+    return (_row(text, *piece) for piece in json_stream.objects(text.pieces()))
 
 
-def _row(text: Text, piece: Piece) -> Row:
-    line, raw, problem = piece
+def _row(text: Text, line: int, raw: str, problem: str | None) -> Row:
     raw, meant, unreadable = text.settle(raw)
     problem = unreadable or problem
     value = None
