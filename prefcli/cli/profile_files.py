@@ -1,4 +1,4 @@
-"""`prefcli profile export|import`."""
+"""`prefcli profile export|import|starters`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ from typing import Annotated
 import typer
 
 from prefcli.cli import words
-from prefcli.cli.options import Json, examples, finite
+from prefcli.cli.options import Json, JsonLines, Limit, examples, finite
 from prefcli.cli.profile import commands
 from prefcli.cli.profile_versions import Name, NewVersion
 from prefcli.errors import UsageError
-from prefcli.output import Output
+from prefcli.output import Column, Output
+
+STARTER_COLUMNS = (
+    Column("name", "NAME"),
+    Column("likes", "LIKES", words.name),
+    Column("pairs", "PAIRS", words.name, right=True),
+    Column("bytes", "SIZE", words.size, right=True),
+)
 
 
 @commands.command(
@@ -79,14 +86,20 @@ def export(
     "import",
     help="Add a profile from a file that `profile export` wrote.\n\n"
     "Its space must be here: a profile means nothing in another. A file that was changed on its "
-    "way is refused.",
+    "way is refused. Where there is no file FILE, it is the name of a starter profile, one that "
+    "prefcli brings for its built-in space: see `profile starters`.",
     short_help="Add a profile from a file.",
     epilog=examples(
-        "prefcli profile import alice.pref", "prefcli profile import alice.pref --as anna"
+        "prefcli profile import alice.pref",
+        "prefcli profile import alice.pref --as anna",
+        "prefcli profile import brief",
     ),
 )
 def import_(
-    source: Annotated[str, typer.Argument(metavar="FILE", help="The file; - is stdin.")],
+    source: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="The file; - is stdin. Or a starter profile."),
+    ],
     name: Annotated[
         str | None,
         typer.Option("--as", metavar="NAME", help="Whose it becomes, if not whom it names."),
@@ -105,6 +118,24 @@ def import_(
             output.text(f"{made['profile']}: imported")
         if not made["imported"]:
             output.note(f"{made['profile']} is this very profile already: nothing was added")
+
+
+@commands.command(
+    help="List the profiles that prefcli brings, ready to import by name.\n\n"
+    "They belong to the built-in space, and were learned from judgements of the built-in base's "
+    "own answers.",
+    short_help="List the profiles that prefcli brings.",
+    epilog=examples(
+        "prefcli profile starters",
+        "prefcli profile import brief",
+        "prefcli generate --profile brief 'How do I cook rice?'",
+    ),
+)
+def starters(limit: Limit = 0, as_jsonl: JsonLines = False) -> None:
+    from prefcli.services.starters import list_starters
+
+    with Output() as output:
+        output.listing(STARTER_COLUMNS, list_starters(), limit, as_jsonl)
 
 
 def _export_peft(name: str, target: str, strength: float, force: bool, as_json: bool) -> None:

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prefcli.errors import NotFoundError
 from prefcli.services.batch import generate_batch
 from prefcli.services.fit import fit
 from prefcli.services.ingest import ingest
+from prefcli.services.starters import starter_directory
 from prefcli.store import Store
 
 if TYPE_CHECKING:
@@ -79,16 +79,3 @@ def demo(progress: Progress | None = None, seed: int = SEED) -> dict[str, Any]:
         "steps": steps,
         "commands": list(COMMANDS),
     }
-
-
-def starter_directory() -> Path:
-    """Where the starter profiles lie: inside an installation, beside the package in a checkout.
-
-    Raises:
-        NotFoundError: neither place has them.
-    """
-    package = Path(__file__).parent.parent
-    for folder in (package / "starter_profiles", package.parent / "profiles"):
-        if folder.is_dir():
-            return folder
-    raise NotFoundError(f"no starter profiles in {package}: install prefcli again")

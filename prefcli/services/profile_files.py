@@ -15,6 +15,7 @@ from prefcli.services.portable import write_file
 from prefcli.services.profile_versions import add_version, check_free
 from prefcli.services.profiles import fields, open_profile, stored_profile
 from prefcli.services.spaces import SpaceReference, resolve_space, space_of, spaces_like
+from prefcli.services.starters import starter_file
 from prefcli.store import Store, StoredProfile
 
 # What a file says of how the profile came about, beside who, where and when.
@@ -80,7 +81,7 @@ def import_profile(
     """Add a profile from a file that `export_profile` wrote.
 
     Args:
-        source: The file; `-` is stdin.
+        source: The file; `-` is stdin. Where there is no such file, the name of a starter profile.
         name: Whose it becomes; default the name in the file.
         new_version: Allow a name that has a profile, which gets a new version.
 
@@ -153,7 +154,12 @@ def _read(source: str) -> bytes:
         with Path(source).open("rb") as file:
             return file.read(pref_file.LARGEST + 1)
     except FileNotFoundError:
-        raise NotFoundError(f"no such file: {source}") from None
+        starter = starter_file(source)
+        if starter is not None:
+            return starter.read_bytes()
+        raise NotFoundError(
+            f"no such file or starter profile: {source} (see `prefcli profile starters`)"
+        ) from None
     except IsADirectoryError:
         raise NotFoundError(f"{source} is a directory, expected a file of a profile") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name

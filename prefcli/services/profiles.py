@@ -7,6 +7,7 @@ from typing import Any
 from prefcli.errors import DataError, NotFoundError, UsageError
 from prefcli.profile import Profile
 from prefcli.services.spaces import space_of
+from prefcli.services.starters import starter_file
 from prefcli.store import ProfileRow, Store, StoredProfile
 
 LONGEST_VERSION = 18  # digits; more do not fit the catalog's integers
@@ -109,6 +110,8 @@ def _hint(store: Store, user: str) -> str:
         last = latest.version
         return f"{user} has " + ("only version 1" if last == 1 else f"versions 1 to {last}")
     hint = f"`prefcli fit --user {user}` first" if store.has_user(user) else "no such user"
+    if starter_file(user) is not None and not store.has_user(user):
+        hint = f"it is a starter profile, `prefcli profile import {user}` first"
     return f"{hint} (see `prefcli profile list`)"
 
 

@@ -1,7 +1,7 @@
 """Make the embedded default from the corpus: `python -m prefcli.tiny.build --seed 0`.
 
-Three parts, each of which can be made anew alone: the base, its space, and the feedback of the
-starter users. Nothing is replaced before its successor is complete.
+Three parts, each of which can be made anew alone: the base, its space, and the starter profiles
+with their feedback. Nothing is replaced before its successor is complete.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main() -> None:
         "--starters",
         type=Path,
         default=Path("profiles"),
-        help="where the starter users' feedback goes; default: profiles/",
+        help="where starter profiles and their feedback go; default: profiles/",
     )
     arguments = parser.parse_args()
     parts = [arguments.only] if arguments.only else PARTS
@@ -119,8 +119,9 @@ def build_report(parent: Path, seed: int, progress: Progress | None = None) -> N
 def build_starters(
     base_directory: Path, output: Path, seed: int, progress: Progress | None = None
 ) -> None:
-    """Write the feedback of the starter users, about stage-1 topics."""
+    """Write the feedback of the demo's users and the starter profiles, about stage-1 topics."""
     from prefcli.loading import load_base
+    from prefcli.tiny import starters
     from prefcli.tiny.tastes import STARTERS, starter_feedback
 
     base = load_base(base_directory, "cpu", "float32")
@@ -132,6 +133,7 @@ def build_starters(
         ]
         lines = starter_feedback(base, prompts, utility, seed + offset, progress)
         (output / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    starters.build(base, output, seed, progress)
 
 
 def _prompts(topics: tuple[corpus.Topic, ...], seed: int) -> list[Prompt]:

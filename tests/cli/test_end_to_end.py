@@ -106,6 +106,7 @@ def documented(heading: str) -> set[str]:
         ),
         (["ab --score --jsonl"], ["ab", "--score", "--jsonl"]),
         (["profile list --jsonl"], ["profile", "list", "-n", "1", "--jsonl"]),
+        (["profile starters --jsonl"], ["profile", "starters", "-n", "1", "--jsonl"]),
         (
             ["profile show --json", "profile list --jsonl", "fit --json"],
             ["profile", "show", "alice", "--json"],

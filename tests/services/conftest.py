@@ -12,9 +12,9 @@ import pytest
 from prefcli.base import Base
 from prefcli.latent.space import Space
 from prefcli.services import space_training
-from prefcli.services.demo import starter_directory
 from prefcli.services.fit import fit
 from prefcli.services.ingest import ingest
+from prefcli.services.starters import starter_directory
 from prefcli.store import Store
 from tests.random_spaces import random_space
 from tests.tiny_bases import tiny_base
