@@ -42,7 +42,7 @@ from prefcli.output import Output
 from prefcli.profile import Profile
 from prefcli.services.ask import ANSWERS, PROMPTS_PER_QUESTION, Asker, Settings
 from prefcli.services.candidates import Candidate, Pairs, encode_answers, sample_answers
-from prefcli.services.generate import TEMPERATURE, TOP_P
+from prefcli.services.sampling import TEMPERATURE, TOP_P
 from prefcli.services.training_rows import training_rows
 from prefcli.solvers.bradley_terry import fit_reward
 from prefcli.store import Store

@@ -10,8 +10,8 @@ positions start at zero, as in the plain base.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor
 from prefcli.errors import DataError
 from prefcli.masks import counting_positions
 from prefcli.memory import roomy_cache
+from prefcli.stopping import BROKEN, RowEnds, cut, settled
 
 if TYPE_CHECKING:
     from prefcli.base import Base
@@ -39,6 +40,7 @@ def sample(
     max_new_tokens: int = 128,
     temperature: float = 1.0,
     top_p: float = 1.0,
+    stops: Sequence[Sequence[str]] | None = None,
     on_text: Callable[[str], None] | None = None,
 ) -> list[str]:
     """Answer a batch of prompts.
@@ -48,10 +50,11 @@ def sample(
         prompts: B rows of token ids.
         seeds: B seeds; the same seed gives the same stream.
         prefixes: B prefixes (L, 2, H, P, E), or None for the plain base.
-        max_new_tokens: Upper bound on each answer; what the longest prompt of the batch leaves
-            of the base's context bounds it too.
+        max_new_tokens: Upper bound on each answer; what its prompt and prefix leave of the base's
+            context bounds it too.
         temperature: Divides the logits; 0, as anything below `COLDEST`, takes the likeliest token.
         top_p: Keeps the smallest set of tokens of at least this probability.
+        stops: B lists of strings before which an answer ends.
         on_text: Called with each piece of the answer as it comes; for a batch of one.
 
     Returns:
@@ -60,19 +63,24 @@ def sample(
     Raises:
         DataError: a prompt fills the base's context, or a logit is not a finite number.
     """
-    from transformers import GenerationConfig, LogitsProcessorList
+    from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
     from transformers.generation.logits_process import TemperatureLogitsWarper, TopPLogitsWarper
 
     ids, mask = base.pad(prompts, left=True)  # (B, T)
     given = [None] * len(prompts) if prefixes is None else list(prefixes)
-    before = max((p.shape[3] for p in given if p is not None), default=0)
-    room = base.context - ids.shape[1] - before
-    if room < 1:
+    sizes = [0 if p is None else p.shape[3] for p in given]
+    before = max(sizes)
+    # Each row has the room that it has alone.
+    rooms = [base.context - len(p) - size for p, size in zip(prompts, sizes, strict=True)]
+    if min(rooms) < 1:
         raise DataError(
             f"a prompt of {ids.shape[1]} tokens does not fit into the {base.context} tokens of "
             f"base {base.source}: shorten it"
         )
-    budget = min(max_new_tokens, room)
+    budgets = [min(max_new_tokens, room) for room in rooms]
+    budget = max(budgets)
+    wanted = [()] * len(prompts) if stops is None else list(stops)
+    ends = RowEnds(base, ids.shape[1], budgets, wanted)
     prefix = None
     span = before + ids.shape[1] + budget
     if before:
@@ -93,8 +101,15 @@ def sample(
     if base.sharded:  # all go on until the last one has ended
         arguments["synced_gpus"] = True
     if on_text is not None:
-        arguments["streamer"] = _Stream(base, on_text)
-    with torch.no_grad(), base.moved(prefix is not None), _windows_kept(base, mask, span):
+        arguments["streamer"] = _Stream(base, on_text, wanted[0])
+    if any(wanted) or min(budgets) < budget:
+        arguments["stopping_criteria"] = StoppingCriteriaList([ends])
+    with (
+        torch.no_grad(),
+        base.moved(prefix is not None),
+        _windows_kept(base, mask, span),
+        _inside_context(base) if min(rooms) < budget else nullcontext(),
+    ):
         output = base.model.generate(
             input_ids=ids,
             attention_mask=mask,
@@ -108,9 +123,9 @@ def sample(
             **arguments,
         )
     answers = []
-    for row in output[:, ids.shape[1] :].tolist():
-        end = next((i for i, token in enumerate(row) if token in base.stop_ids), len(row))
-        answers.append(base.text(row[:end]))
+    for row, most, stop in zip(output[:, ids.shape[1] :].tolist(), ends.ends, wanted, strict=True):
+        end = next((i for i, token in enumerate(row[:most]) if token in base.stop_ids), most)
+        answers.append(cut(base.text(row[:end]), stop)[0])
     return answers
 
 
@@ -136,6 +151,22 @@ def _windows_kept(base: Base, mask: Tensor, span: int) -> AbstractContextManager
     if narrow and not mask.all():
         return counting_positions(base.model, base.windows)
     return nullcontext()
+
+
+@contextmanager
+def _inside_context(base: Base) -> Iterator[None]:
+    """Keep a row that has ended, while others go on, from positions that the base does not have."""
+
+    def clamp(_: Any, args: Any, words: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        if words.get("position_ids") is not None:
+            words["position_ids"] = words["position_ids"].clamp(max=base.context - 1)
+        return args, words
+
+    handle = base.model.register_forward_pre_hook(clamp, with_kwargs=True)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 class _RowSampler:
@@ -176,9 +207,10 @@ def _stack(prefixes: Sequence[Tensor | None], length: int) -> tuple[Tensor, Tens
 class _Stream:
     """A transformers streamer: hands on the answer as it grows, and never takes anything back."""
 
-    def __init__(self, base: Base, on_text: Callable[[str], None]) -> None:
+    def __init__(self, base: Base, on_text: Callable[[str], None], stops: Sequence[str]) -> None:
         self.base = base
         self.on_text = on_text
+        self.stops = stops
         self.ids: list[int] = []
         self.given = 0
         self.prompt_seen = False
@@ -194,14 +226,15 @@ class _Stream:
         # A character may take several tokens. Byte tokens of a SentencePiece vocabulary count
         # only as a run: one bad byte turns all of them into replacement characters.
         if not _BYTE.fullmatch(str(self.base.tokenizer.convert_ids_to_tokens(token))):
-            self._hand_on(self.base.text(self.ids), wait_for="\ufffd")
+            text = self.base.text(self.ids)
+            if not text.endswith(BROKEN):
+                text, stopped = cut(text, self.stops)
+                self._hand_on(text if stopped else text[: settled(text, self.stops)])
 
     def end(self) -> None:
-        self._hand_on(self.base.text(self.ids))
+        self._hand_on(cut(self.base.text(self.ids), self.stops)[0])
 
-    def _hand_on(self, text: str, wait_for: str | None = None) -> None:
-        if wait_for and text.endswith(wait_for):
-            return
-        piece, self.given = text[self.given :], len(text)
-        if piece:
+    def _hand_on(self, text: str) -> None:
+        if piece := text[self.given :]:
+            self.given = len(text)
             self.on_text(piece)

@@ -12,6 +12,7 @@ from prefcli.cli import (
     ask,
     backup,
     base,
+    chat,
     compare,
     config,
     demo,
@@ -84,6 +85,7 @@ app.add_typer(fit.commands)
 app.add_typer(refit.commands)
 app.add_typer(ask.commands)
 app.add_typer(generate.commands)
+app.add_typer(chat.commands)
 app.add_typer(compare.commands)
 app.add_typer(eval.commands)
 app.add_typer(ab.commands)

@@ -9,7 +9,7 @@ import typer
 
 from prefcli.cli import completion
 from prefcli.cli.generate import read_prompt
-from prefcli.cli.options import Base, Json, command_group, examples, finite
+from prefcli.cli.options import Base, Json, Stop, command_group, examples, finite
 from prefcli.output import Output
 
 commands = command_group()
@@ -51,6 +51,7 @@ def compare(
     max_new_tokens: Annotated[
         int, typer.Option(min=1, metavar="N", help="Longest answer, in tokens.")
     ] = 256,
+    stop: Stop = None,
     system: Annotated[str | None, typer.Option(metavar="TEXT", help="A system message.")] = None,
     log: Annotated[
         bool, typer.Option("--log/--no-log", help="Keep prompt and answers in the catalog.")
@@ -71,6 +72,7 @@ def compare(
             strength=strength,
             seed=seed,
             max_new_tokens=max_new_tokens,
+            stop=stop or (),
             system=system,
             log=log,
             progress=output.progress,

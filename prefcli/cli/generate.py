@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 import typer
 
 from prefcli.cli import completion, words
-from prefcli.cli.options import Base, Json, command_group, examples, finite
+from prefcli.cli.options import Base, Json, Stop, command_group, examples, finite
 from prefcli.errors import DataError, NotFoundError, UsageError
 from prefcli.output import Output
 
 if TYPE_CHECKING:
-    from prefcli.services.generate import Generation
+    from prefcli.services.generator import Generation
     from prefcli.store import Store
 
 commands = command_group()
@@ -28,10 +28,10 @@ commands = command_group()
 @commands.command(
     help="Answer a prompt the way someone likes it.\n\n"
     "PROMPT is the argument or, without one, everything on stdin. With --batch each line of "
-    'FILE is a JSON object with a "prompt" and, where it differs, a "profile"; it comes back '
-    "as one line with the response added, or with an error, and then the exit code is 65. With "
-    "--resume the lines go to a file and not to stdout; after an interruption the same words go "
-    "on where it ended.",
+    'FILE is a JSON object with a "prompt" and, where they differ, a "profile", "seed" or "stop"; '
+    "it comes back as one line with the response added, or with an error, and then the exit code "
+    "is 65. With --resume the lines go to a file and not to stdout; after an interruption the same "
+    "words go on where it ended.",
     short_help="Answer a prompt the way someone likes it.",
     epilog=examples(
         "prefcli generate --profile alice 'How do I cook rice?'",
@@ -88,12 +88,14 @@ def generate(
             min=0, max=1, metavar="X", help="Sample from this share of the mass.", callback=finite
         ),
     ] = 0.95,
+    stop: Stop = None,
     batch: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Answer every line of a JSONL file; - is stdin."),
     ] = None,
     batch_size: Annotated[
-        int, typer.Option(min=1, metavar="N", help="With --batch: prompts to answer at once.")
+        int,
+        typer.Option(min=1, metavar="N", help="With --batch: at most so many at once."),
     ] = 32,
     resume: Annotated[
         str | None,
@@ -137,6 +139,7 @@ def generate(
         "max_new_tokens": max_new_tokens,
         "temperature": temperature,
         "top_p": top_p,
+        "stop": stop or (),
         "system": system,
         "log": log,
     }

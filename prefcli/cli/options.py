@@ -105,6 +105,12 @@ Base = Annotated[
         autocompletion=completion.bases,
     ),
 ]
+Stop = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--stop", metavar="TEXT", help="End an answer before this text; may be given several times."
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of the sampling.")]
 HalfLife = Annotated[
     float | None,

@@ -23,8 +23,9 @@ from prefcli.feedback.records import Feedback, Prompt, check_user, encoding_key
 from prefcli.services.bases import open_base, resolve_base
 from prefcli.services.candidates import Candidate, Pairs, encode_answers, sample_answers
 from prefcli.services.feedback_encodings import FeedbackEncoder
-from prefcli.services.generate import MAX_NEW_TOKENS, STRANGE_PROMPT, TEMPERATURE, TOP_P, pick_seed
+from prefcli.services.generator import STRANGE_PROMPT
 from prefcli.services.question_prompts import logged_answers, prompts_to_ask
+from prefcli.services.sampling import MAX_NEW_TOKENS, TEMPERATURE, TOP_P, pick_seed
 from prefcli.services.spaces import open_space, resolve_space
 from prefcli.services.training_rows import training_rows
 from prefcli.solvers.acquisition import Belief

@@ -1,32 +1,38 @@
-"""Generate for many: JSONL records in, the same records with answers out, a batch at a time."""
+"""Generate for many: JSONL records in, the same records with answers out, in order.
+
+Records are read ahead in blocks of bounded size. Within a block those of similar length are
+answered together, so that little is padding, and no more at once than fit a number of tokens. The
+first block is one batch, and each that follows twice as long as the one before: the first answers
+come soon, and what is in memory does not grow with the file.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, NoReturn, Unpack
 
 from prefcli.errors import DataError, NotFoundError, PrefcliError, UsageError
 from prefcli.feedback import fields
-from prefcli.services.generate import (
-    MAX_NEW_TOKENS,
-    TEMPERATURE,
-    TOP_P,
-    Generator,
-    Job,
-    Settings,
-    check_system,
-    check_text,
-    pick_seed,
-    under_system,
-)
+from prefcli.services.generator import Generation, Generator, Job
+from prefcli.services.sampling import Asked, Choice, check_text, pick_seed, under_system
 from prefcli.store import Store
 
-if TYPE_CHECKING:
-    from prefcli.progress import Progress
-
 DEEPEST = 100  # levels of a record; the interpreter's own limit depends on who calls
+BATCHES_AHEAD = 8  # batches in the largest block
+TOKENS_AT_ONCE = 32_768  # of prompts and answers: attention memory of 4 GiB for a base of 7 billion
+
+
+@dataclass(frozen=True)
+class _Record:
+    """A line: its number, what comes back, and what to do about it; None where it is bad."""
+
+    number: int
+    fields: dict[str, Any]
+    job: Job | None
 
 
 def generate_batch(
@@ -34,98 +40,127 @@ def generate_batch(
     lines: Iterable[str],
     *,
     profile: str | None = None,
-    base: str | None = None,
-    strength: float = 1.0,
-    seed: int | None = None,
-    max_new_tokens: int = MAX_NEW_TOKENS,
-    temperature: float = TEMPERATURE,
-    top_p: float = TOP_P,
-    log: bool = False,
-    system: str | None = None,
     batch_size: int = 32,
     skipped: int = 0,
-    progress: Progress | None = None,
+    **asked: Unpack[Asked],
 ) -> Iterator[dict[str, Any]]:
-    """Answer JSONL records in order, a batch at a time.
+    """Answer JSONL records, and give them back in order.
 
-    A record has `prompt` (text or messages) and may have `profile` and `seed`, which override the
-    arguments; every field comes back, with `response`, `profile`, `version`, `seed` and `warnings`
-    added. A record that cannot be answered comes back with `error`.
+    A record has `prompt` (text or messages) and may have `profile`, `seed` and `stop` (a string or
+    several), which override the arguments; every field comes back, with `response`, `profile`,
+    `version`, `seed` and `warnings` added, and `log_id` where answers are logged. A record that
+    cannot be answered comes back with `error`.
 
     Args:
         lines: JSONL; blank lines are passed over.
-        batch_size: Records answered at once.
-        system: A system message for every record that has none of its own.
+        profile: For every record that names none.
+        batch_size: Records answered at once, at most.
         skipped: Records that came before `lines` and are done: seeds count them.
-        seed: For the first record, one more for each that follows; a record may have its own.
-            None draws one for each.
-        Others as in `generate`.
+        asked: As in `generate`; `seed` is for the first record, one more for each that follows,
+            `system` for every record that has none of its own.
 
     Raises:
         UsageError, NotFoundError: the arguments themselves are wrong.
     """
-    settings = Settings(strength, max_new_tokens, temperature, top_p)
+    choice = Choice.of(**asked)
     if batch_size < 1:
         raise UsageError(f"--batch-size {batch_size}: expected 1 or more")
-    generator = Generator(store, settings, base, profile, progress)
-    check_system(system)
+    generator = Generator(store, choice, profile)
     generator.profile(profile)  # a wrong default is the caller's error, not every record's
-    pending: list[tuple[int, dict[str, Any], Job | None]] = []
-    done = 0
+    records = _records(generator, lines, profile, skipped)
+    done, size = 0, batch_size
+    while block := list(islice(records, size)):
+        for record in _answered(generator, block, batch_size):
+            yield record
+            done += 1
+            if choice.progress:
+                choice.progress("generating", done, None)
+        size = min(2 * size, BATCHES_AHEAD * batch_size)
+
+
+def _records(
+    generator: Generator, lines: Iterable[str], profile: str | None, skipped: int
+) -> Iterator[_Record]:
+    seed, done = generator.choice.seed, skipped
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        # One stream for all would open every answer with the same words.
-        own = None if seed is None else (seed + skipped + done + len(pending)) % 2**63
-        pending.append((number, *_job(generator, line, number, profile, own, system)))
-        if len(pending) == batch_size:
-            yield from _answered(generator, pending, log)
-            done += len(pending)
-            pending = []
-            if progress:
-                progress("generating", done, None)
-    yield from _answered(generator, pending, log)
+        if line.strip():
+            # One stream for all would open every answer with the same words.
+            own = None if seed is None else (seed + done) % 2**63
+            yield _Record(number, *_job(generator, line, number, profile, own))
+            done += 1
 
 
 def _answered(
-    generator: Generator,
-    pending: Sequence[tuple[int, dict[str, Any], Job | None]],
-    log: bool,
+    generator: Generator, block: Sequence[_Record], batch_size: int
 ) -> Iterator[dict[str, Any]]:
-    jobs = [job for _, _, job in pending if job is not None]
-    answers = iter(_answers(generator, jobs))
-    warnings = iter(generator.warnings(jobs))
-    for number, record, job in pending:
-        if job is None:
-            yield record
-            continue
-        response, told = next(answers), next(warnings)
-        if isinstance(response, PrefcliError):
-            yield _failed(record, number, response)
-            continue
-        if log:
-            generator.log(job, response)
-        chosen = job.profile
-        yield {
-            **record,
-            "response": response,
-            "profile": chosen.user if chosen else None,
-            "version": chosen.version if chosen else None,
-            "seed": job.seed,
-            "warnings": told,
-        }
+    """The records of a block, each as soon as it and all before it are answered."""
+    found: dict[int, dict[str, Any]] = {
+        place: record.fields for place, record in enumerate(block) if record.job is None
+    }
+    following = 0
+    for batch in [[], *_batches(generator, block, batch_size)]:
+        jobs = [job for place in batch if (job := block[place].job) is not None]
+        for place, answer in zip(batch, _answers(generator, jobs), strict=True):
+            found[place] = _result(generator, block[place], answer)
+        while following in found:
+            yield found.pop(following)
+            following += 1
 
 
-def _answers(generator: Generator, jobs: Sequence[Job]) -> list[str | DataError | NotFoundError]:
+def _batches(generator: Generator, block: Sequence[_Record], batch_size: int) -> list[list[int]]:
+    """Places in a block that are answered together, the batch with the earliest of them first."""
+    answer = generator.settings.max_new_tokens
+    lengths: dict[int, int] = {}
+    failed = []
+    for place, record in enumerate(block):
+        if record.job is not None:
+            try:
+                lengths[place] = generator.prompt_length(record.job)
+            except DataError:  # which its answer will tell
+                failed.append(place)
+    batches = [[place] for place in failed]
+    batch: list[int] = []
+    for place in sorted(lengths, key=lambda place: lengths[place]):
+        longest = lengths[place] + answer  # they come in the order of their lengths
+        if batch and (len(batch) == batch_size or (len(batch) + 1) * longest > TOKENS_AT_ONCE):
+            batches.append(batch)
+            batch = []
+        batch.append(place)
+    return sorted([*batches, batch] if batch else batches, key=min)
+
+
+def _result(
+    generator: Generator, record: _Record, answer: Generation | DataError | NotFoundError
+) -> dict[str, Any]:
+    if isinstance(answer, PrefcliError):
+        return _failed(record.fields, record.number, answer)
+    found = {
+        **record.fields,
+        "response": answer.response,
+        "profile": answer.profile,
+        "version": answer.version,
+        "seed": answer.seed,
+        "warnings": answer.warnings,
+    }
+    return found | {"log_id": answer.log_id} if generator.choice.log else found
+
+
+def _answers(
+    generator: Generator, jobs: Sequence[Job]
+) -> list[Generation | DataError | NotFoundError]:
     """Each answer, or why there is none: a job that fails does not take the others with it."""
-    if jobs:
-        generator.base()  # one that cannot be loaded is no fault of a record
+    if not jobs:
+        return []
+    generator.base()  # one that cannot be loaded is no fault of a record
     try:
-        return list(generator.answer(jobs))
+        responses = generator.answer(jobs)
     except (DataError, NotFoundError) as error:  # the latter: a space that is gone by now
         if len(jobs) == 1:
             return [error]
-    return [answer for job in jobs for answer in _answers(generator, [job])]
+    else:
+        return list(generator.results(jobs, responses))
+    middle = len(jobs) // 2
+    return _answers(generator, jobs[:middle]) + _answers(generator, jobs[middle:])
 
 
 def _failed(record: Mapping[str, Any], number: int, error: PrefcliError) -> dict[str, Any]:
@@ -139,7 +174,6 @@ def _job(
     number: int,
     profile: str | None,
     seed: int | None,
-    system: str | None,
 ) -> tuple[dict[str, Any], Job | None]:
     """The record as it came and what to do about it; a bad record carries its `error`."""
     try:
@@ -155,13 +189,26 @@ def _job(
             not isinstance(own_seed, int) or isinstance(own_seed, bool) or not 0 <= own_seed < 2**63
         ):
             raise DataError("field 'seed': expected a whole number from 0 to 2**63 - 1")
-        prompt = under_system(fields.question(record, "prompt"), system)
+        prompt = under_system(fields.question(record, "prompt"), generator.choice.system)
         check_text(prompt)
-        job = Job(prompt, generator.profile(given), pick_seed(own_seed))
+        stop = _stop(record["stop"]) if "stop" in record else None
+        job = Job(prompt, generator.profile(given), pick_seed(own_seed), stop)
     except PrefcliError as error:
         return _failed(record, number, error), None
     record.pop("error", None)  # what an earlier run said of this record
     return record, job
+
+
+def _stop(given: Any) -> tuple[str, ...]:
+    """The stop strings of a record.
+
+    Raises:
+        DataError: it is neither a string nor several, or one is empty.
+    """
+    stop = [given] if isinstance(given, str) else [] if given is None else given
+    if not isinstance(stop, list) or not all(isinstance(each, str) and each for each in stop):
+        raise DataError("field 'stop': expected a text or a list of texts, none of them empty")
+    return tuple(stop)
 
 
 def _decode(line: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ similar length.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,16 +67,30 @@ class FeedbackEncoder:
         """
         answers = [_answers(each) for each in judged]
         texts = {key: answer for each in answers for key, answer in each.items()}
-        fingerprint = self.reference.fingerprint
-        found = self.store.encodings(fingerprint, texts.keys())
-        missing = [key for key in texts if key not in found]
-        if not missing:
-            return found
-        base, space = self.models()
+        found = self.store.encodings(self.reference.fingerprint, texts.keys())
         probes: set[bytes] = set()
         for each in answers:
             new = [key for key in each if key not in found]
             probes.update(new[:: max(1, len(new) // PROBES)])
+        missing = {key: answer for key, answer in texts.items() if key not in found}
+        return found | self._encode(missing, probes)
+
+    def keep(self, answers: Sequence[tuple[Prompt, str]]) -> None:
+        """Encode answers that nobody has judged yet, so that a fit will find them."""
+        texts = {encoding_key(*answer): answer for answer in answers}
+        found = self.store.encodings(self.reference.fingerprint, texts.keys())
+        missing = {key: answer for key, answer in texts.items() if key not in found}
+        self._encode(missing, missing.keys())
+
+    def _encode(
+        self, texts: Mapping[bytes, tuple[Prompt, str]], probes: Collection[bytes]
+    ) -> dict[bytes, Encoding]:
+        """Encodings of answers that are not there, with the bits per byte of those in `probes`."""
+        found: dict[bytes, Encoding] = {}
+        if not texts:
+            return found
+        base, space = self.models()
+        missing = list(texts)
         done = 0
         for batch in space.encode(base, [texts[key] for key in missing]):
             probed = [key for index, _ in batch if (key := missing[index]) in probes]
@@ -91,7 +105,7 @@ class FeedbackEncoder:
                 )
                 for index, encoded in batch
             }
-            self.store.add_encodings(fingerprint, fresh)
+            self.store.add_encodings(self.reference.fingerprint, fresh)
             found.update(fresh)
             done += len(batch)
             if self.progress:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from prefcli.errors import DataError, PrefcliError, UsageError
 from prefcli.services.bases import open_base, resolve_base
 from prefcli.services.blends import find_taste
-from prefcli.services.generate import Settings
 from prefcli.services.portable import write_file
+from prefcli.services.sampling import Settings
 from prefcli.services.spaces import open_space, space_of
 from prefcli.store import Store
 

@@ -10,8 +10,8 @@ from prefcli import tiny
 from prefcli.errors import DataError
 from prefcli.feedback.containers import source_name
 from prefcli.feedback.records import Prompt, text_prompt
-from prefcli.services.generate import check_text
 from prefcli.services.prompts import read_prompts
+from prefcli.services.sampling import check_text
 from prefcli.store import Store
 
 

@@ -21,7 +21,7 @@ share a prompt; files with the name in theirs are looked for with it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -87,9 +87,9 @@ class Removal:
     def forget_user(self, user: str, *others: str) -> Forgotten:
         """Remove everything that is about a user, and overwrite where it lay.
 
-        Gone are their judgements (those that they gave for a group too), the encodings that no
-        one else's judgements share, their profiles, copies and blends of these under other names,
-        and what was generated with them or picked in blind tests. Where the name stands in the
+        Gone are their judgements (those that they gave for a group too), their profiles, copies
+        and blends of these under other names, what was generated with them or picked in blind
+        tests, and the encodings of all this that no one else shares. Where the name stands in the
         name of a file that other people's judgements came from, it is struck.
 
         Args:
@@ -104,11 +104,13 @@ class Removal:
         catalog = self._catalog
         pending = self._setting(SCRUB_PENDING) is not None
         with self._taking_away(overwrite=True):
-            said = [self._forget_said(name) for name in (user, *others)]
+            called = (user, *others)
+            logged = self._logged_names(called)
+            judgements, encodings, shared = self._forget_said(called, logged)
             with catalog.transaction():
-                made = [self._forget_made(name) for name in (user, *others)]
-                counts = map(sum, (*zip(*said, strict=True), *zip(*made, strict=True)))
-                forgotten = Forgotten(user, *counts)
+                encodings += self._forget_logged(logged, shared)
+                made = self._forget_made(called, logged)
+                forgotten = Forgotten(user, judgements, encodings, *made)
                 if forgotten.is_nothing and not pending:
                     raise NotFoundError(f"nothing about user {user!r}: see `prefcli feedback list`")
                 self._mark_forgetting()
@@ -130,7 +132,7 @@ class Removal:
             self._drop_forgotten()
 
     def _drop_forgotten(self) -> None:
-        for table in ("forgotten_rows", "forgotten_prompts"):
+        for table in ("forgotten_rows", "forgotten_prompts", "forgotten_names"):
             self._catalog.execute(f"DROP TABLE IF EXISTS temp.{table}")
 
     def _remove(self, condition: str, parameters: Sequence[Any]) -> int:
@@ -152,38 +154,80 @@ class Removal:
         while batch := list(islice(rows, _BATCH)):
             yield batch[0][0], batch[-1][0]
 
-    def _forget_said(self, user: str) -> tuple[int, int]:
-        """Remove a user's judgements with their encodings; how many of both."""
+    def _logged_names(self, called: Sequence[str]) -> list[str]:
+        """What profiles of these names, and blends with them, are called in the log."""
+        found = {
+            name
+            for user in called
+            for (name,) in self._catalog.rows(
+                "SELECT DISTINCT user FROM generations WHERE instr(user, ?)", (user,)
+            )
+            if user in blended(name)
+        }
+        return sorted(found)
+
+    def _forget_said(self, called: Sequence[str], logged: Sequence[str]) -> tuple[int, int, set[bytes]]:
+        """Remove a user's judgements with their encodings.
+
+        Args:
+            called: Their names.
+            logged: What they are called in the log.
+
+        Returns:
+            How many judgements and encodings, and the keys of encodings that others share.
+        """
         catalog = self._catalog
         self._drop_forgotten()
         catalog.execute("CREATE TEMP TABLE forgotten_rows (id INTEGER PRIMARY KEY)")
         catalog.execute("CREATE TEMP TABLE forgotten_prompts (prompt PRIMARY KEY) WITHOUT ROWID")
-        catalog.execute(
-            "INSERT INTO forgotten_rows SELECT id FROM main.feedback WHERE user = ? "
+        catalog.executemany(
+            "INSERT OR IGNORE INTO forgotten_rows SELECT id FROM main.feedback WHERE user = ? "
             "UNION SELECT id FROM main.feedback WHERE annotator = ?",
-            (user, user),
+            ((name, name) for name in called),
         )
         catalog.execute(
             "INSERT OR IGNORE INTO forgotten_prompts "
             f"SELECT prompt FROM main.feedback WHERE {_FORGOTTEN}"
         )
+        catalog.execute("CREATE TEMP TABLE forgotten_names (name PRIMARY KEY) WITHOUT ROWID")
+        catalog.executemany("INSERT INTO forgotten_names VALUES (?)", ((name,) for name in logged))
+        catalog.execute(
+            "INSERT OR IGNORE INTO forgotten_prompts SELECT prompt FROM main.generations "
+            "WHERE user IN (SELECT name FROM forgotten_names)"
+        )
         # Read before the lock is taken: what somebody adds meanwhile is at worst encoded again.
         shared = set(
             self._keys(f"prompt IN (SELECT prompt FROM forgotten_prompts) AND NOT {_FORGOTTEN}")
+        )
+        shared.update(
+            self._logged_keys(
+                "prompt IN (SELECT prompt FROM forgotten_prompts) "
+                "AND (user IS NULL OR user NOT IN (SELECT name FROM forgotten_names))"
+            )
         )
         judgements = encodings = 0
         for first, last in self._ranges(_FORGOTTEN, ()):
             batch = f"id BETWEEN {first} AND {last} AND {_FORGOTTEN}"
             with catalog.transaction():
                 keys = set(self._keys(batch)) - shared
-                for (space,) in catalog.rows("SELECT id FROM encoded_spaces") if keys else ():
-                    encodings += catalog.executemany(
-                        "DELETE FROM encodings WHERE space = ? AND key = ?",
-                        ((space, key) for key in keys),
-                    ).rowcount
+                encodings += self._remove_encodings(keys)
                 judgements += catalog.execute(f"DELETE FROM main.feedback WHERE {batch}").rowcount
                 self._mark_forgetting()
-        return judgements, encodings
+        return judgements, encodings, shared
+
+    def _forget_logged(self, names: Sequence[str], shared: set[bytes]) -> int:
+        """Remove the encodings of answers in the log under these names; how many."""
+        keys = {key for name in names for key in self._logged_keys("user = ?", (name,))}
+        return self._remove_encodings(keys - shared)
+
+    def _remove_encodings(self, keys: Collection[bytes]) -> int:
+        catalog = self._catalog
+        return sum(
+            catalog.executemany(
+                "DELETE FROM encodings WHERE space = ? AND key = ?", ((space, key) for key in keys)
+            ).rowcount
+            for (space,) in (catalog.rows("SELECT id FROM encoded_spaces") if keys else ())
+        )
 
     def _mark_forgetting(self) -> None:
         """Note, with what is removed, that what lies under it is still to be overwritten."""
@@ -191,19 +235,21 @@ class Removal:
         catalog.execute("DELETE FROM populations")  # the next fit of all learns it anew
         catalog.execute("INSERT OR REPLACE INTO settings VALUES (?, '1')", (SCRUB_PENDING,))
 
-    def _forget_made(self, user: str) -> tuple[int, int, int]:
-        """Remove a user's profiles, what was generated with them and picked; how many of each."""
+    def _forget_made(
+        self, called: Sequence[str], logged: Sequence[str]
+    ) -> tuple[int, int, int]:
+        """Remove profiles, what was generated with them and picked; how many of each."""
         catalog = self._catalog
-        profiles, picks = self._forget_profiles(user)
-        generations = 0
-        for (name,) in catalog.rows(
-            "SELECT DISTINCT user FROM generations WHERE instr(user, ?)", (user,)
-        ):
-            if user in blended(name):
-                generations += catalog.execute(
-                    "DELETE FROM generations WHERE user = ?", (name,)
-                ).rowcount
-        rename_in_sources(self._catalog, user, FORGOTTEN)
+        profiles = picks = 0
+        for name in called:
+            found = self._forget_profiles(name)
+            profiles, picks = profiles + found[0], picks + found[1]
+        generations = sum(
+            catalog.execute("DELETE FROM generations WHERE user = ?", (name,)).rowcount
+            for name in logged
+        )
+        for name in called:
+            rename_in_sources(catalog, name, FORGOTTEN)
         return profiles, generations, picks
 
     def _forget_profiles(self, user: str) -> tuple[int, int]:
@@ -241,6 +287,13 @@ class Removal:
             turns = prompt_from_json(prompt)
             for response in json.loads(responses):
                 yield encoding_key(turns, response)
+
+    def _logged_keys(self, condition: str, parameters: Sequence[Any] = ()) -> Iterator[bytes]:
+        """The encodings' keys of answers in the log that meet a condition."""
+        select = "SELECT id, prompt, response FROM main.generations"
+        rows = self._catalog.pages(select, condition, parameters, limit=0, newest_first=False)
+        for _, prompt, response in rows:
+            yield encoding_key(prompt_from_json(prompt), json.loads(response))
 
     def _setting(self, key: str) -> str | None:
         row = self._catalog.row("SELECT value FROM settings WHERE key = ?", (key,))

@@ -13,13 +13,13 @@ import pytest
 
 from prefcli.services import batch as batch_service
 from prefcli.services import generate as service
-from prefcli.services.generate import (
+from prefcli.services.generator import Generation
+from prefcli.services.sampling import (
     HOTTEST,
     MAX_NEW_TOKENS,
     STRONGEST,
     TEMPERATURE,
     TOP_P,
-    Generation,
 )
 from tests.cli.conftest import Run
 
@@ -78,6 +78,7 @@ def test_every_option_reaches_the_service(run: Run, calls: list[dict[str, Any]])
     run(
         *("generate", "hello", "--profile", "alice@2", "--base", "mine", "--strength", "0.5"),
         *("--seed", "3", "--max-new-tokens", "9", "--temperature", "0", "--top-p", "0.9", "--log"),
+        *("--stop", "\n", "--stop", "END"),
     )
     assert calls[0].pop("progress") is not None
     assert calls == [
@@ -90,6 +91,7 @@ def test_every_option_reaches_the_service(run: Run, calls: list[dict[str, Any]])
             "max_new_tokens": 9,
             "temperature": 0.0,
             "top_p": 0.9,
+            "stop": ["\n", "END"],
             "system": None,
             "log": True,
         }
@@ -155,6 +157,7 @@ def test_json_is_one_object_with_all_that_made_the_answer(
         "version": 1,
         "base": "tiny",
         "seed": 7,
+        "log_id": None,
         "warnings": [],
     }
 

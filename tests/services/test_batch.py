@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
-from prefcli.errors import DataError
-from prefcli.services.batch import DEEPEST, generate_batch
-from prefcli.services.generate import Generator, Job
+from prefcli.errors import DataError, UsageError
+from prefcli.services.batch import BATCHES_AHEAD, DEEPEST, generate_batch
+from prefcli.services.generator import Generator, Job
 from prefcli.store import Store
 
 GOOD = '{"prompt": "hi", "id": 7}'
+
+
+BATCHES: list[list[str]] = []  # what was answered together
 
 
 class Echo(Generator):
@@ -25,8 +28,12 @@ class Echo(Generator):
     def warnings(self, jobs: Sequence[Job]) -> list[list[str]]:
         return [[] for _ in jobs]
 
+    def prompt_length(self, job: Job) -> int:
+        return len(job.prompt[-1].content)
+
     def answer(self, jobs: Sequence[Job], _: Any = None) -> list[str]:
         texts = [job.prompt[-1].content for job in jobs]
+        BATCHES.append(texts)
         if "boom" in texts:
             raise DataError("not finite")
         return [text.upper() for text in texts]
@@ -35,6 +42,7 @@ class Echo(Generator):
 @pytest.fixture
 def store(home: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr("prefcli.services.batch.Generator", Echo)
+    BATCHES.clear()
     with Store.open() as opened:
         yield opened
 
@@ -52,6 +60,8 @@ def store(home: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         ('{"prompt": "hi", "x": ' + "9" * 5000 + "}", "too many digits"),
         ('{"prompt": [{"role": "user", "content": " \\n"}]}', "field 'prompt': is empty"),
         ('{"prompt": "boom"}', "not finite"),
+        ('{"prompt": "hi", "stop": [""]}', "field 'stop': expected a text or a list of texts"),
+        ('{"prompt": "hi", "stop": 3}', "field 'stop': expected a text or a list of texts"),
     ],
 )
 def test_a_bad_record_names_its_line_and_its_fault_and_costs_no_other_its_answer(
@@ -77,3 +87,60 @@ def test_a_good_record_comes_back_with_every_field_as_it_came(store: Store) -> N
     [answer] = generate_batch(store, [json.dumps(fields)])
     assert answer.items() >= fields.items()
     assert answer["response"] == "HI"
+
+
+def lines_of(*texts: str) -> list[str]:
+    return [json.dumps({"prompt": text}) for text in texts]
+
+
+def test_records_of_similar_length_are_answered_together_and_come_back_in_order(
+    store: Store,
+) -> None:
+    texts = ["a" * size for size in (3, 9, 1, 5, 8, 2, 7, 4, 6, 3, 9, 1)]
+    answers = list(generate_batch(store, lines_of(*texts), batch_size=2))
+    assert [answer["response"] for answer in answers] == [text.upper() for text in texts]
+    sizes = [[len(text) for text in batch] for batch in BATCHES]
+    # Blocks of 2, 4 and the rest; in each the batch with the earliest record comes first.
+    assert sizes == [[3, 9], [1, 2], [5, 8], [7, 9], [4, 6], [1, 3]]
+
+
+def test_an_answer_comes_before_later_records_are_read(store: Store) -> None:
+    taken = []
+
+    def lines() -> Any:
+        for number in range(1000):
+            taken.append(number)
+            yield from lines_of(f"{number:04}")
+
+    answers = generate_batch(store, lines(), batch_size=4)
+    for number, answer in enumerate(answers):
+        assert answer["response"] == f"{number:04}"
+        assert len(taken) <= number + 4 * BATCHES_AHEAD
+        if number == 0:
+            assert len(taken) == 4
+
+
+def test_rows_answered_together_fit_the_token_budget(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prefcli.services.batch.TOKENS_AT_ONCE", 100)
+    texts = ["a" * size for size in (10, 200, 10, 10, 40, 10)]
+    answers = list(generate_batch(store, lines_of(*texts), batch_size=8, max_new_tokens=10))
+    assert [answer["response"] for answer in answers] == [text.upper() for text in texts]
+    sizes = [[len(text) for text in batch] for batch in BATCHES]
+    assert sizes == [[10, 10, 10, 10], [200], [40]]
+
+
+def test_a_record_has_stop_strings_of_its_own_or_those_of_all(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(
+        Echo, "answer", lambda self, jobs, _=None: [seen.append(self._stop(j)) or "" for j in jobs]
+    )
+    records: list[dict[str, Any]] = [{}, {"stop": "."}, {"stop": [".", "!"]}, {"stop": None}]
+    lines = [json.dumps({"prompt": "hi"} | record) for record in records]
+    list(generate_batch(store, lines, stop=["x"]))
+    assert seen == [("x",), (".",), (".", "!"), ()]
+    with pytest.raises(UsageError, match="--stop is empty"):
+        list(generate_batch(store, lines, stop=[""]))

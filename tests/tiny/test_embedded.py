@@ -15,7 +15,7 @@ from prefcli.latent.report import measure
 from prefcli.latent.responses import sample_groups
 from prefcli.latent.space import Space
 from prefcli.loading import load_base
-from prefcli.services.generate import TEMPERATURE, TOP_P
+from prefcli.services.sampling import TEMPERATURE, TOP_P
 from prefcli.tiny import corpus, tastes
 
 
