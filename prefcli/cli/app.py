@@ -16,8 +16,8 @@ from prefcli.cli import (
     compare,
     config,
     demo,
-    eval,  # noqa: A004 (a module)
     doctor,
+    eval,  # noqa: A004 (a module)
     feedback,
     fit,
     generate,

@@ -166,7 +166,9 @@ class Removal:
         }
         return sorted(found)
 
-    def _forget_said(self, called: Sequence[str], logged: Sequence[str]) -> tuple[int, int, set[bytes]]:
+    def _forget_said(
+        self, called: Sequence[str], logged: Sequence[str]
+    ) -> tuple[int, int, set[bytes]]:
         """Remove a user's judgements with their encodings.
 
         Args:
@@ -235,9 +237,7 @@ class Removal:
         catalog.execute("DELETE FROM populations")  # the next fit of all learns it anew
         catalog.execute("INSERT OR REPLACE INTO settings VALUES (?, '1')", (SCRUB_PENDING,))
 
-    def _forget_made(
-        self, called: Sequence[str], logged: Sequence[str]
-    ) -> tuple[int, int, int]:
+    def _forget_made(self, called: Sequence[str], logged: Sequence[str]) -> tuple[int, int, int]:
         """Remove profiles, what was generated with them and picked; how many of each."""
         catalog = self._catalog
         profiles = picks = 0

@@ -1,4 +1,4 @@
-"""A conversation: what was said goes before what is asked; when it is full the oldest goes first."""
+"""A conversation: what was said goes before what is asked; a full one drops its oldest turns."""
 
 from __future__ import annotations
 
