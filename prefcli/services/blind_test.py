@@ -19,16 +19,10 @@ from prefcli.errors import DataError, UsageError
 from prefcli.feedback.formats.questions import FORMAT, judged
 from prefcli.feedback.records import Prompt, text_prompt
 from prefcli.services.blends import find_taste
-from prefcli.services.generate import (
-    AT_ONCE,
-    MAX_NEW_TOKENS,
-    Chosen,
-    Generator,
-    Job,
-    Settings,
-    pick_seed,
-)
+from prefcli.services.generate import AT_ONCE
+from prefcli.services.generator import Chosen, Generator, Job
 from prefcli.services.profiles import stored_profile
+from prefcli.services.sampling import MAX_NEW_TOKENS, Choice, Settings, pick_seed
 from prefcli.services.spaces import space_of
 from prefcli.services.unseen_prompts import unseen_prompts, warn_of
 from prefcli.solvers.wins import Wins, count_wins, in_words
@@ -118,7 +112,7 @@ def blind_test(
     order = found.prompts
     if listed is None:  # what was asked about before comes last
         order = sorted(order, key=lambda prompt: prompt in asked)
-    generator = Generator(store, settings, None, profile, progress)
+    generator = Generator(store, Choice(settings, progress=progress), profile)
     chosen = generator.profile(profile)
     assert chosen is not None
     if chosen.z is None:

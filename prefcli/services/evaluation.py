@@ -28,9 +28,11 @@ from prefcli.feedback.records import Prompt, encoding_key
 from prefcli.services import drift, fluency
 from prefcli.services.blends import Taste, find_taste
 from prefcli.services.candidates import encode_answers
-from prefcli.services.generate import AT_ONCE, Chosen, Generator, Job, Settings, pick_seed
+from prefcli.services.generate import AT_ONCE
+from prefcli.services.generator import Chosen, Generator, Job
 from prefcli.services.judges import Answer, FunctionJudge, Judge
 from prefcli.services.prompts import read_prompts
+from prefcli.services.sampling import Choice, Settings, pick_seed
 from prefcli.services.spaces import SpaceReference, space_of
 from prefcli.services.unseen_prompts import Unseen, kept_out, unseen_prompts, warn_of
 from prefcli.solvers.wins import compare_scores, count_wins, in_words
@@ -129,7 +131,7 @@ def evaluate(
     pick_seed(seed)
     taste = find_taste(store, profile)
     reference = space_of(store, taste.space)
-    generator = Generator(store, settings, None, profile, progress)
+    generator = Generator(store, Choice(settings, progress=progress), profile)
     chosen = generator.profile(profile)
     assert chosen is not None
     learned = taste.open()

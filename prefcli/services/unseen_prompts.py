@@ -23,10 +23,11 @@ from prefcli.feedback.records import Feedback, Prompt
 from prefcli.profile import Profile
 from prefcli.services.blends import Taste
 from prefcli.services.feedback_encodings import FeedbackEncoder
-from prefcli.services.generate import Generator, Job, check_text
+from prefcli.services.generator import Generator, Job
 from prefcli.services.population import common_prior
 from prefcli.services.prompts import read_prompts
 from prefcli.services.recency import recency_weights
+from prefcli.services.sampling import check_text
 from prefcli.services.space_eval import unseen_topics
 from prefcli.services.spaces import SpaceReference
 from prefcli.services.training_rows import training_rows

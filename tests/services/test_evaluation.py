@@ -15,7 +15,8 @@ from prefcli.feedback.records import Feedback, Prompt, text_prompt
 from prefcli.services import drift, evaluation
 from prefcli.services.blends import find_taste
 from prefcli.services.evaluation import evaluate
-from prefcli.services.generate import Generator, Job, generate
+from prefcli.services.generate import generate
+from prefcli.services.generator import Generator, Job
 from prefcli.services.judges import LengthJudge, RegexJudge
 from prefcli.services.spaces import SpaceReference, space_of
 from prefcli.services.unseen_prompts import kept_out, unseen_prompts
@@ -248,7 +249,7 @@ def test_drift_grows_with_strength_and_can_be_measured_elsewhere(
 def test_what_cannot_be_done_is_said_before_anything_is(
     fitted: Store, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], error: type[Exception]
 ) -> None:
-    monkeypatch.setattr("prefcli.services.generate.open_base", None)  # which would fail
+    monkeypatch.setattr("prefcli.services.generator.open_base", None)  # which would fail
     with pytest.raises(error):
         evaluate(fitted, "alice", **options)
     with pytest.raises(NotFoundError):
