@@ -132,11 +132,11 @@ def test_a_process_that_has_the_catalog_open_sees_the_new_one(old: Path, alices:
 
 def test_a_backup_of_an_older_prefcli_is_brought_up_to_date(alices: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(alices, isolation_level=None)) as connection:
-        connection.execute("DROP TABLE populations")
+        connection.execute("DROP TABLE blind_picks")
         connection.execute("DELETE FROM _sqlite_migrations WHERE name = ?", (migrations.NAMES[-1],))
     restore(alices, tmp_path / "new")
     with Store.open(tmp_path / "new") as store:
-        assert store.population("any") is None
+        assert not list(store.picks())
 
 
 def test_a_damaged_catalog_is_set_aside_and_its_backup_takes_its_place(
