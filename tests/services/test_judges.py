@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,9 @@ import pytest
 
 from prefcli.errors import DataError, NotFoundError, PrefcliError, UsageError
 from prefcli.feedback.records import Message, Prompt, text_prompt
-from prefcli.services.judges import (
-    ClassifierJudge,
-    CommandJudge,
-    FunctionJudge,
-    Judge,
-    choose_judge,
-)
+from prefcli.services.classifier_judge import ClassifierJudge
+from prefcli.services.command_judge import CommandJudge
+from prefcli.services.judges import FunctionJudge, Judge, choose_judge
 from tests.tiny_bases import byte_tokenizer, save_tiny
 
 TEA = text_prompt("What is tea?")
@@ -91,6 +89,35 @@ def test_a_command_that_fails_is_told_in_one_line(tmp_path: Path, text: str, tol
         CommandJudge(program(tmp_path, text))(ANSWERS)
     assert told in caught.value.message
     assert "\n" not in caught.value.message
+
+
+def test_a_command_that_is_interrupted_leaves_nothing_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = tmp_path / "started"
+
+    def interrupted(process: subprocess.Popen[bytes], _: bytes) -> None:
+        while not (started.exists() and started.read_text().endswith("\n")):
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        CommandJudge(f"sleep 60 & echo $! > {started}; wait")(ANSWERS)
+    number = int(started.read_text())
+    for _ in range(500):  # until it is nobody's child any more
+        if not _runs(number):
+            break
+        time.sleep(0.01)
+    assert not _runs(number)
+
+
+def _runs(number: int) -> bool:
+    try:
+        state = Path(f"/proc/{number}/stat").read_text()
+    except OSError:
+        return False
+    return state.rpartition(")")[2].split()[0] != "Z"
 
 
 @pytest.mark.parametrize(
