@@ -27,6 +27,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 ROLES = ("system", "user", "assistant", "tool")
 
 _RESERVED = frozenset(" ,@")
+_DELETE = "\x7f"  # the one character of ASCII that is written in two ways
 _ANSWERS = {"pair": 2, "thumb": 1, "rating": 1, "edit": 2, "demonstration": 1}
 _NUMBERS = ("value", "strength", "low", "high")
 _LATER = ("strength", "low", "high", "annotator")  # part of the key where they are said
@@ -148,11 +149,10 @@ class Feedback:
     @property
     def key(self) -> bytes:
         """Content hash of the judgement (16 bytes); equal keys are the same judgement."""
-        return self.key_over(prompt_to_json(self.prompt))
+        return self.key_over(prompt_to_json(self.prompt), texts_to_json(self.responses))
 
-    def key_over(self, prompt: str) -> bytes:
-        """`key`, for who has the canonical JSON of the prompt at hand already."""
-        answers: Iterable[str] = self.responses
+    def key_over(self, prompt: str, responses: str) -> bytes:
+        """`key`, for who has the JSON of the prompt and of the answers at hand already."""
         # What is not said adds nothing: catalogs hold keys from before these fields existed.
         more: dict[str, Any] = {}
         if not self.strength is self.low is self.high is self.annotator is None:
@@ -162,13 +162,15 @@ class Feedback:
         if self.ranks is not None:  # the same order of answers, however they were listed
             ordered = sorted(zip(self.ranks, self.responses, strict=True))
             more["ranks"] = [rank for rank, _ in ordered]
-            answers = [answer for _, answer in ordered]
+            responses = _array(_ascii_text(answer) for _, answer in ordered)
+        elif not responses.isascii() or _DELETE in responses:
+            responses = _array(map(_ascii_text, self.responses))
         row_id = "null" if self.row_id is None else _ascii_text(self.row_id)
         time = "null" if self.time is None else _ascii_text(self.time)
         rest = f", {json.dumps(more, ensure_ascii=True)}" if more else ""
         return _digest(  # the value is finite, and written so in JSON too
             f"[{_ascii_text(self.user)}, {_ascii_text(self.kind)}, {_ascii_text(prompt)}, "
-            f"[{', '.join(map(_ascii_text, answers))}], {self.value!r}, {row_id}, {time}{rest}]"
+            f"{responses}, {self.value!r}, {row_id}, {time}{rest}]"
         )
 
     @property
@@ -186,7 +188,7 @@ def check_user(user: str) -> str:
             `user@version` and `alice=0.7,bob=0.3` need.
     """
     # Of white space only the blank counts as printable.
-    if not (user and user.isprintable() and _RESERVED.isdisjoint(user)):
+    if not user or not user.isprintable() or " " in user or "," in user or "@" in user:
         raise DataError(
             f"user name {user!r} is empty or holds whitespace, a comma, '@' or a control character"
             + (f"; rename it: --map-user {shlex.quote(f'{user}={_usable(user)}')}" if user else "")

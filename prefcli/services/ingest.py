@@ -302,7 +302,7 @@ class Flow:
                 self.empty += 1
             self.seen.add(judgement.user)
             self.names[kept_name] = None
-            kept = self._as_kept(judgement)
+            kept = judgement if judgement.annotator is None else self._as_kept(judgement)
             if origin is None:
                 entries.append((kept, kept_name, row.line, None))
             else:
@@ -311,8 +311,6 @@ class Flow:
 
     def _as_kept(self, judgement: Feedback) -> Feedback:
         """The judgement with the annotator's own pseudonym, where these are wanted."""
-        if judgement.annotator is None:
-            return judgement
         annotator = self.users.annotator(judgement.annotator)
         if annotator == judgement.annotator:
             return judgement

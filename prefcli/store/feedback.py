@@ -230,13 +230,14 @@ def _highest(catalog: Catalog, table: str) -> int:
 
 def _staged(feedback: Feedback, source: str, line: int, created: str | None = None) -> Row:
     prompt = prompt_to_json(feedback.prompt)
+    responses = texts_to_json(feedback.responses)
     row_id, time, reason = feedback.row_id, feedback.time, feedback.reason
     return (
-        feedback.key_over(prompt),
+        feedback.key_over(prompt, responses),
         feedback.user,
         feedback.kind,
         storable_json(prompt),
-        storable_json(texts_to_json(feedback.responses)),
+        storable_json(responses),
         feedback.value,
         row_id and storable(row_id),
         time and storable(time),
@@ -246,7 +247,7 @@ def _staged(feedback: Feedback, source: str, line: int, created: str | None = No
         None if feedback.ranks is None else to_json(feedback.ranks),
         feedback.annotator and storable(feedback.annotator),
         reason and storable(reason),
-        storable(source),
+        source if source.isascii() else storable(source),
         line,
         created,
     )

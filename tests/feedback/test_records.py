@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from prefcli.errors import DataError
@@ -80,6 +80,8 @@ def test_an_encoding_is_found_by_the_key_that_catalogs_hold() -> None:
 
 
 @given(st.lists(st.text(), min_size=1), st.text(min_size=1), st.none() | st.text(), st.floats(0, 5))
+@example(["plain"], "plain", None, 1.0)
+@example(["\x7f"], 'a\x7f\n"b"', "\x7f", 1.0)
 def test_a_key_is_the_hash_of_plain_json(
     turns: list[str], answer: str, row_id: str | None, score: float
 ) -> None:
@@ -90,7 +92,9 @@ def test_a_key_is_the_hash_of_plain_json(
     rating = Feedback("zoë", "rating", prompt, (answer,), score, row_id, low=0)
     parts = ["zoë", "rating", written, [answer], score + 0.0, row_id, None, {"low": 0.0}]
     digest = hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).digest()
-    assert rating.key == rating.key_over(written) == digest
+    assert (
+        rating.key == rating.key_over(written, json.dumps([answer], ensure_ascii=False)) == digest
+    )
 
 
 @pytest.mark.parametrize(
