@@ -6,7 +6,7 @@ weighs on all of them. Whole processes: wall time, processor time and peak memor
 sqlite-utils does not do is part of the task here: rows are checked, typed and known by content.
 
 Then commands that ask a catalog in which every user has a profile, on a small and on a large one:
-they should take the same time.
+they should take the same time, by the processor's clock.
 
 A file of more than 200,000 rows is read once by each, whatever `--rounds` says.
 
@@ -30,7 +30,7 @@ AIM = 0.5
 """Rows per processor second against those of sqlite-utils."""
 
 AIM_SECONDS = 0.1
-"""How much longer a question may take on the large catalog."""
+"""How much more of the processor's time a question may take on the large catalog."""
 
 SMALL = (1_000, 100)  # rows, users
 _ONCE = 200_000  # rows, from which on a file is read once
@@ -194,7 +194,8 @@ def table(reading: Sequence[Line], asking: Sequence[Line]) -> str:
         rows.append(f"{size} rows: {found:.2f} of the rate of sqlite-utils, aim {AIM}: {verdict}")
     for name, longer in differences(asking).items():
         verdict = "met" if longer <= AIM_SECONDS else "MISSED"
-        rows.append(f"{name}: {longer:+.3f} s on the large catalog, aim {AIM_SECONDS}: {verdict}")
+        aim = f"aim {AIM_SECONDS}: {verdict}"
+        rows.append(f"{name}: {longer:+.3f} cpu s on the large catalog, {aim}")
     return "\n".join(rows)
 
 
@@ -208,13 +209,13 @@ def ratios(reading: Sequence[Line]) -> dict[int, float]:
 
 
 def differences(asking: Sequence[Line]) -> dict[str, float]:
-    """For each question, how many seconds longer it takes on the largest catalog."""
+    """For each question, how many more seconds of the processor it takes on the largest catalog."""
     names = dict.fromkeys(one.name for one in asking)
     by_size = {
         name: sorted((one for one in asking if one.name == name), key=lambda one: one.rows)
         for name in names
     }
-    return {name: lines[-1].seconds - lines[0].seconds for name, lines in by_size.items()}
+    return {name: lines[-1].cpu_seconds - lines[0].cpu_seconds for name, lines in by_size.items()}
 
 
 def main() -> None:

@@ -184,7 +184,8 @@ class Output:
             elif empty:
                 self.note(empty)
         if limit and next(found, None) is not None:
-            self.note(f"the first {limit} are shown, there are more: -n 0 shows all")
+            first = "the first one is" if limit == 1 else f"the first {limit} are"
+            self.note(f"{first} shown, there are more: -n 0 shows all")
 
     def side_by_side(self, titles: Sequence[str], texts: Sequence[str]) -> None:
         """Print texts in columns beside each other, each below its title."""

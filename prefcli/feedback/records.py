@@ -155,7 +155,7 @@ class Feedback:
         """`key`, for who has the JSON of the prompt and of the answers at hand already."""
         # What is not said adds nothing: catalogs hold keys from before these fields existed.
         more: dict[str, Any] = {}
-        if not self.strength is self.low is self.high is self.annotator is None:
+        if self.annotator is not None or not self.strength is self.low is self.high is None:
             for name in _LATER:
                 if (value := getattr(self, name)) is not None:
                     more[name] = value

@@ -108,6 +108,15 @@ def known_as(store: Store, user: str) -> str | None:
     return other if other is not None and store.has_user(other) else None
 
 
+def nothing_to_fit(store: Store, user: str) -> NotFoundError:
+    """The error for a user without feedback, with what to do."""
+    other = known_as(store, user)
+    hint = f"`prefcli ingest FILE --user {user}` first"
+    if other is not None:
+        hint = f"here they are {other}: `prefcli fit --user {other}`"
+    return NotFoundError(f"no feedback by user {user!r}: {hint}")
+
+
 def remove_feedback(store: Store, selection: Selection) -> dict[str, Any]:
     """Remove judgements; profiles keep what they learned from them until the next fit.
 

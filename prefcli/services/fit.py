@@ -18,7 +18,7 @@ from prefcli.errors import NotFoundError, UsageError
 from prefcli.feedback.records import Feedback
 from prefcli.profile import Profile
 from prefcli.services import fit_before
-from prefcli.services.feedback import known_as
+from prefcli.services.feedback import nothing_to_fit
 from prefcli.services.feedback_encodings import FeedbackEncoder
 from prefcli.services.fit_before import BRADLEY_TERRY, LATENT_DPO, METHODS
 from prefcli.services.population import known_population, renew
@@ -240,11 +240,7 @@ class _Fitter:
         stored = list(self.store.feedback(user))
         judged = [row.feedback for row in stored]
         if not judged:
-            other = known_as(self.store, user)
-            hint = f"`prefcli ingest FILE --user {user}` first"
-            if other is not None:
-                hint = f"here they are {other}: `prefcli fit --user {other}`"
-            raise NotFoundError(f"no feedback by user {user!r}: {hint}")
+            raise nothing_to_fit(self.store, user)
         started = time.perf_counter()
         encodings = self.encoder.encode([judged])
         recency = recency_weights(stored, half_life)

@@ -60,7 +60,7 @@ def test_a_table_of_profiles_is_plain_in_a_pipe(run: Run, profiles: None) -> Non
 def test_the_limit_cuts_and_says_so(run: Run, profiles: None) -> None:
     result = run("profile", "list", "-n", "1", "--jsonl")
     assert len(result.stdout.splitlines()) == 1
-    assert result.stderr == "prefcli: the first 1 are shown, there are more: -n 0 shows all\n"
+    assert result.stderr == "prefcli: the first one is shown, there are more: -n 0 shows all\n"
     result = run("profile", "list", "-n", "0", "--jsonl")
     assert (len(result.stdout.splitlines()), result.stderr) == (2, "")
 
