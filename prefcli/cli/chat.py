@@ -34,7 +34,8 @@ HELP = (
 
 @commands.command(
     help="Talk with a base the way someone likes it.\n\n"
-    "Every answer knows what was said before. Ctrl-C stops an answer and keeps what came of it, "
+    "Every answer knows what was said before (but the built-in base's, which answers single "
+    "questions). Ctrl-C stops an answer and keeps what came of it, "
     "Ctrl-D ends, /help lists the commands. When stdin is no terminal each line is one turn and "
     "stdout has the answers. Once the base has no room for all of it, the oldest turns are left "
     "out. With --log each whole answer is kept and can be judged with `rate`.",
@@ -132,6 +133,8 @@ class _Session:
             self.talk.generator.base()  # before the first question, not after it
             name = self.talk.generator.reference.name
             self.output.hint(f"{name}: /help lists the commands, Ctrl-D ends")
+        if not self.talk.remembers:
+            self.output.note("the built-in base knows single questions: each is answered by itself")
         for line in self._lines():
             try:
                 if line.startswith("/") and not line.startswith("//"):

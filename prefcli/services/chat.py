@@ -3,6 +3,9 @@
 When a conversation no longer fits what the base reads of a prompt, its oldest turns (a question
 and the answer to it) are left out, one by one, until it does; the system message stays. An answer
 that was stopped stays as far as it was said.
+
+The embedded base is a demonstration, trained on single questions, and talks nonsense where others
+stand before one. It answers each turn by itself.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Unpack
 
+from prefcli import tiny
 from prefcli.errors import DataError, UsageError
 from prefcli.feedback.records import Message, Prompt
 from prefcli.services.generator import Chosen, Generation, Generator, Job
@@ -37,6 +41,9 @@ class Turn:
 class Conversation:
     """One base, and a profile that may change between the turns.
 
+    `turns` is what was said, `left_out` how many of the oldest no longer fit, and `remembers`
+    whether the base is given any but the newest.
+
     Args:
         store: The open home.
         profile: As in `generate`; `none` is the plain base.
@@ -61,6 +68,7 @@ class Conversation:
         self.system = choice.system
         self.turns: list[Turn] = []
         self.left_out = 0
+        self.remembers = reference.name != tiny.NAME
         self._seed = choice.seed
 
     def follow(self, profile: str) -> None:
@@ -148,6 +156,6 @@ class Conversation:
 
     def _prompt(self, text: str) -> Prompt:
         said = [Message("system", self.system)] if self.system else []
-        for turn in self.turns[self.left_out :]:
+        for turn in self.turns[self.left_out :] if self.remembers else ():
             said += [Message("user", turn.asked), Message("assistant", turn.answered)]
         return (*said, Message("user", text))

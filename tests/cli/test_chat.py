@@ -6,10 +6,12 @@ import io
 import json
 import signal
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from prefcli import tiny
 from prefcli.cli import chat as command
 from prefcli.services.generator import Generator, Job
 from tests.cli.conftest import Run
@@ -36,6 +38,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     monkeypatch.setattr(Generator, "answer", answer)
     monkeypatch.setattr(Generator, "warnings", lambda _, jobs: [["odd"] for _ in jobs])
     monkeypatch.setattr(Generator, "base", lambda _: Roomy())
+    monkeypatch.setattr("prefcli.services.chat.tiny", SimpleNamespace(NAME="another"))
     return prompts
 
 
@@ -143,3 +146,12 @@ def test_ctrl_c_ends_a_script(run: Run) -> None:
 def test_the_list_of_commands_fits_a_terminal() -> None:
     width = max(len(name) for name, _ in command.HELP) + 2
     assert all(width + len(text) <= 80 for _, text in command.HELP)
+
+
+def test_the_built_in_base_says_that_it_knows_single_questions(
+    run: Run, answers: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prefcli.services.chat.tiny", tiny)
+    result = run("chat", stdin="one\ntwo\n")
+    assert (result.stdout, answers) == ("ONE\nTWO\n", [["one"], ["two"]])
+    assert "each is answered by itself" in result.stderr

@@ -1,4 +1,4 @@
-"""A conversation: what was said goes before what is asked; a full one drops its oldest turns."""
+"""A conversation: all that was said goes before a question; the oldest of it is left out first."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ def test_each_answer_is_to_all_that_was_said(
 ) -> None:
     prompts = asked(monkeypatch)
     talk = Conversation(fitted, system="Be brief.")
+    talk.remembers = True
     for text in ("one", "two"):
         talk.say(text)
     talk.instruct(None)
@@ -75,6 +76,7 @@ def test_when_the_context_is_full_the_oldest_turns_go_and_the_system_message_sta
 ) -> None:
     prompts = asked(monkeypatch)
     talk = Conversation(fitted, system="Be brief.")
+    talk.remembers = True
     room = talk.generator.room()
     for number in range(12):
         talk.say(f"{number} " + "rice " * 60)
@@ -108,10 +110,19 @@ def test_a_stopped_answer_stays_as_far_as_it_was_said(
 
 def test_whole_turns_are_logged_with_the_conversation_before_them(fitted: Store) -> None:
     talk = Conversation(fitted, "alice", log=True, **SHORT)
+    talk.remembers = True
     numbers = [talk.say(text).log_id for text in (PROMPT, "What is tea?")]
     rows = list(fitted.generations())[::-1]
     assert [row.id for row in rows] == numbers
     assert [len(row.prompt) for row in rows] == [1, 3]
+
+
+def test_the_embedded_base_answers_each_turn_by_itself(fitted: Store) -> None:
+    talk = Conversation(fitted, "bob", **SHORT)
+    talk.say("What is tea?")
+    talk.draw_from(3)
+    assert talk.say(PROMPT) == generate(fitted, PROMPT, profile="bob", **SHORT)
+    assert len(talk.turns) == 2
 
 
 def test_a_wrong_profile_leaves_the_conversation_as_it_was(fitted: Store) -> None:
