@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prefcli.errors import UsageError
@@ -90,14 +90,6 @@ class GenerationTable:
         """One entry of the log, or None."""
         row = self._catalog.row(f"SELECT {_COLUMNS} FROM generations WHERE id = ?", (number,))
         return None if row is None else _stored(row)
-
-    def remove_generations(self, numbers: Sequence[int]) -> int:
-        """Remove entries of the log, in one transaction; the number of them."""
-        with self._catalog.transaction():
-            removed = self._catalog.executemany(
-                "DELETE FROM generations WHERE id = ?", ((number,) for number in numbers)
-            ).rowcount
-        return max(removed, 0)
 
 
 def _stored(row: Row) -> StoredGeneration:

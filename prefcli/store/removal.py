@@ -54,6 +54,29 @@ class Removal:
         with self._taking_away():
             return self._remove(condition or "true", parameters)
 
+    def remove_generations(self, numbers: Sequence[int]) -> int:
+        """Remove entries of the log, in one transaction; the number of them.
+
+        Their encodings go along, but for those that a judgement or another entry shares.
+        """
+        catalog = self._catalog
+        same_prompt = "prompt IN (SELECT prompt FROM forgotten_prompts)"
+        with self._taking_away():
+            self._make_tables()
+            catalog.executemany(
+                "INSERT OR IGNORE INTO forgotten_rows VALUES (?)", ((each,) for each in numbers)
+            )
+            catalog.execute(
+                "INSERT OR IGNORE INTO forgotten_prompts "
+                f"SELECT prompt FROM main.generations WHERE {_FORGOTTEN}"
+            )
+            shared = set(self._keys(same_prompt))
+            shared.update(self._logged_keys(f"{same_prompt} AND NOT {_FORGOTTEN}"))
+            with catalog.transaction():
+                self._remove_encodings(set(self._logged_keys(_FORGOTTEN)) - shared)
+                removed = catalog.execute(f"DELETE FROM main.generations WHERE {_FORGOTTEN}")
+        return max(removed.rowcount, 0)
+
     def undo_ingest(self) -> Undone:
         """Take back the last ingest that was not taken back: remove the rows that it added.
 
@@ -129,11 +152,14 @@ class Removal:
                 yield
         finally:
             catalog.rows("PRAGMA secure_delete = OFF")
-            self._drop_forgotten()
+            for table in ("forgotten_rows", "forgotten_prompts", "forgotten_names"):
+                catalog.execute(f"DROP TABLE IF EXISTS temp.{table}")
 
-    def _drop_forgotten(self) -> None:
-        for table in ("forgotten_rows", "forgotten_prompts", "forgotten_names"):
-            self._catalog.execute(f"DROP TABLE IF EXISTS temp.{table}")
+    def _make_tables(self) -> None:
+        """Empty tables for what is removed, which `_taking_away` drops."""
+        self._catalog.execute("CREATE TEMP TABLE forgotten_rows (id INTEGER PRIMARY KEY)")
+        for table, column in (("forgotten_prompts", "prompt"), ("forgotten_names", "name")):
+            self._catalog.execute(f"CREATE TEMP TABLE {table} ({column} PRIMARY KEY) WITHOUT ROWID")
 
     def _remove(self, condition: str, parameters: Sequence[Any]) -> int:
         """Remove the judgements that meet a condition, a batch in a transaction."""
@@ -179,9 +205,7 @@ class Removal:
             How many judgements and encodings, and the keys of encodings that others share.
         """
         catalog = self._catalog
-        self._drop_forgotten()
-        catalog.execute("CREATE TEMP TABLE forgotten_rows (id INTEGER PRIMARY KEY)")
-        catalog.execute("CREATE TEMP TABLE forgotten_prompts (prompt PRIMARY KEY) WITHOUT ROWID")
+        self._make_tables()
         catalog.executemany(
             "INSERT OR IGNORE INTO forgotten_rows SELECT id FROM main.feedback WHERE user = ? "
             "UNION SELECT id FROM main.feedback WHERE annotator = ?",
@@ -191,7 +215,6 @@ class Removal:
             "INSERT OR IGNORE INTO forgotten_prompts "
             f"SELECT prompt FROM main.feedback WHERE {_FORGOTTEN}"
         )
-        catalog.execute("CREATE TEMP TABLE forgotten_names (name PRIMARY KEY) WITHOUT ROWID")
         catalog.executemany("INSERT INTO forgotten_names VALUES (?)", ((name,) for name in logged))
         catalog.execute(
             "INSERT OR IGNORE INTO forgotten_prompts SELECT prompt FROM main.generations "

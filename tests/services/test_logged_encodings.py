@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from prefcli.feedback.records import encoding_key
+from prefcli.feedback.records import encoding_key, text_prompt
 from prefcli.services import feedback_encodings
 from prefcli.services.batch import generate_batch
 from prefcli.services.feedback_encodings import FeedbackEncoder
@@ -107,3 +107,14 @@ def test_the_settings_in_the_log_name_the_stop_strings(fitted: Store) -> None:
     list(generate_batch(fitted, [line], log=True, stop=["x", "y"], **SHORT))
     generate(fitted, PROMPT, log=True, stop="zz", **SHORT)
     assert [row.settings["stop"] for row in fitted.generations()] == [["zz"], ["."]]
+
+
+def test_removing_an_entry_takes_its_encoding_unless_it_was_judged(fitted: Store) -> None:
+    answers = list(generate_many(fitted, PROMPT, 3, log=True, **LONGER))
+    numbers = [answer.log_id for answer in answers if answer.log_id is not None]
+    rate(fitted, numbers[1], user="alice", up=True)
+    keys = [encoding_key(text_prompt(PROMPT), answer.response) for answer in answers]
+    assert fitted.remove_generations([*numbers[:2], numbers[0], 10**6]) == 2
+    left = fitted.encodings(resolve_space(fitted).fingerprint, keys)
+    assert left.keys() == {keys[1], keys[2]}
+    assert [row.id for row in fitted.generations()] == numbers[2:]
