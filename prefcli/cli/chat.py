@@ -167,6 +167,8 @@ class _Session:
                     self.output.piece("\n")
                 return
             except KeyboardInterrupt:
+                if prompt:
+                    self.output.piece("\n")
                 self.output.note("Ctrl-D or /quit ends")
             except UnicodeDecodeError:
                 self.output.error("that line is not UTF-8")
