@@ -31,6 +31,7 @@ from prefcli.cli import (
     refit,
     removal,
     space,
+    user_map,
 )
 from prefcli.cli.boundary import CommandLine
 from prefcli.cli.defaults import defaults_of
@@ -95,6 +96,7 @@ app.add_typer(profile.commands, name="profile")
 app.add_typer(feedback.commands, name="feedback")
 app.add_typer(base.commands, name="base")
 app.add_typer(space.commands, name="space")
+app.add_typer(user_map.commands)
 app.add_typer(config.commands, name="config")
 app.add_typer(path.commands)
 app.add_typer(doctor.commands)
