@@ -101,6 +101,17 @@ def test_a_summary_that_is_no_json_adds_no_version(store: Store) -> None:
     assert store.add_profile("alice", "space", b"", {}) == 1
 
 
+def test_profiles_of_several_users_are_kept_all_or_none(store: Store) -> None:
+    with pytest.raises(TypeError):
+        store.add_profiles("space", [("alice", b"a", {}), ("bob", b"b", {"oops": object()})])
+    assert store.profiles() == []
+    rows = [("alice", b"a", {"pairs": 1}), ("bob", b"b", {}), ("alice", b"c", {})]
+    assert store.add_profiles("space", rows) == [1, 1, 2]
+    kept = [store.profile("alice", 1), store.profile("bob"), store.profile("alice")]
+    assert [each and each.artifact for each in kept] == [b"a", b"b", b"c"]
+    assert store.add_profiles("space", []) == []
+
+
 # Generations
 
 

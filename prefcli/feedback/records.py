@@ -13,6 +13,7 @@ import math
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 # A text as JSON, and in ASCII. A million judgements have nine million texts: what stands round
 # these in `json.dumps` takes longer than they do.
@@ -237,6 +238,7 @@ def prompt_from_json(text: str) -> Prompt:
     return tuple(Message(role, content) for role, content in turns)
 
 
+@lru_cache(maxsize=2**15)  # the answers of a block of users that are fitted together
 def encoding_key(prompt: Prompt, response: str) -> bytes:
     """Content hash of one (prompt, response), 16 bytes: the name of its encoding in a space."""
     return _digest(_array((_ascii_text(prompt_to_json(prompt)), _ascii_text(response))))

@@ -59,6 +59,13 @@ class FeedbackEncoder:
         """Those encodings of the answers in these judgements that are there, by key."""
         return self.store.encodings(self.reference.fingerprint, list(_answers(judged)))
 
+    @staticmethod
+    def own(
+        judged: Sequence[Feedback], encodings: Mapping[bytes, Encoding]
+    ) -> dict[bytes, Encoding]:
+        """Those of these encodings that are of the answers in these judgements."""
+        return {key: encodings[key] for key in _answers(judged)}
+
     def encode(self, judged: Sequence[Sequence[Feedback]]) -> dict[bytes, Encoding]:
         """Encodings of every answer in judgements, those that are new committed batch by batch.
 

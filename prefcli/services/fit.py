@@ -7,38 +7,30 @@ here imports torch. (The paper's own method does both: see `services.latent_dpo`
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from prefcli.errors import NotFoundError, UsageError
 from prefcli.feedback.records import Feedback
-from prefcli.profile import Profile
 from prefcli.services import fit_before
 from prefcli.services.feedback import nothing_to_fit
+from prefcli.services.feedback_blocks import Said, read_in_blocks
 from prefcli.services.feedback_encodings import FeedbackEncoder
 from prefcli.services.fit_before import BRADLEY_TERRY, LATENT_DPO, METHODS
+from prefcli.services.fit_block import Person, fit_block
+from prefcli.services.fit_summary import summarise
 from prefcli.services.population import known_population, renew
 from prefcli.services.recency import check_half_life, recency_weights
 from prefcli.services.spaces import SpaceReference, resolve_space
 from prefcli.services.training_rows import training_rows
-from prefcli.solvers.bradley_terry import fit_reward
-from prefcli.solvers.learned import in_words, judge
 from prefcli.solvers.population import Population
-from prefcli.solvers.validation import hold_out, train_accuracy
 from prefcli.store import Encoding, Store
 
 if TYPE_CHECKING:
     from prefcli.progress import Progress
     from prefcli.services.latent_dpo import PolicyFit
-
-TOGETHER = 4096  # judgements whose answers are encoded together when everybody is fitted
-# Feedback is outside a base's world if its median answer costs more bits per byte than this many
-# times the 99th percentile of the base's own answers.
-OUTSIDE = 1.5
 
 
 @dataclass(frozen=True)
@@ -49,7 +41,8 @@ class FitReport:
     `learned` is `Learned.as_dict`, `others_share` the weight of what other users have in common in
     the result, 0 to 1.
     Seconds: `encode` runs the base's lower layers over answers that were not cached (loading it
-    included), `solve` is the convex problem, `validate` the held-out folds.
+    included), `solve` is the convex problem, `validate` the held-out folds; of users who are fitted
+    together each has their share.
     """
 
     user: str
@@ -133,7 +126,8 @@ def fit_all(
 
     What users have in common is learned first (`solvers.population`), unless that was done
     already and few have changed since. A version that was gone back to, edited or made from others
-    stays until there is new feedback.
+    stays until there is new feedback. The profiles of a block of users are kept all at once: if
+    this ends early, whole blocks are done, and the next call goes on with the others.
 
     Args:
         store: The open home.
@@ -159,8 +153,7 @@ def fit_all(
     current = fit_before.is_current
     users = [user for user in marks if force or not current(store, user, marks[user], *wanted)]
     fitter.learn_common(users, marks)
-    for user in users:
-        yield fitter.fit(user, *fit_before.as_before(store, user, *wanted))
+    yield from fitter.fit(users, lambda user: fit_before.as_before(store, user, *wanted))
 
 
 def fit_users(
@@ -172,7 +165,7 @@ def fit_users(
     common: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[FitReport]:
-    """Fit these users, one after the other; the base is loaded as in `fit_all`.
+    """Fit these users, a block at a time; the base is loaded as in `fit_all`.
 
     Args:
         store: The open home.
@@ -193,9 +186,10 @@ def fit_users(
     fitter = _Fitter(store, resolve_space(store, space), progress)
     if common:
         fitter.learn_common(users, store.feedback_marks())
-    for user in users:
-        way = ways.get(user) or fit_before.as_before(store, user, fitter.reference.fingerprint)
-        yield fitter.fit(user, *way)
+    space_id = fitter.reference.fingerprint
+    yield from fitter.fit(
+        users, lambda user: ways.get(user) or fit_before.as_before(store, user, space_id)
+    )
 
 
 class _Fitter:
@@ -223,88 +217,88 @@ class _Fitter:
             users: Those whose feedback is new.
             marks: Of everybody with feedback.
         """
-        block: list[list[Feedback]] = []
-        size = 0
-        for user in users:
-            block.append([row.feedback for row in self.store.feedback(user)])
-            size += len(block[-1])
-            if size >= TOGETHER:
-                self.encoder.encode(block)
-                block, size = [], 0
-        self.encoder.encode(block)
-        if users:
-            renew(self.store, self.encoder, list(marks), changed=len(users))
+        renew(self.store, self.encoder, list(marks), users)
 
-    def fit(self, user: str, method: str, half_life: float | None) -> FitReport:
-        half_life = half_life or None
-        stored = list(self.store.feedback(user))
-        judged = [row.feedback for row in stored]
-        if not judged:
-            raise nothing_to_fit(self.store, user)
-        started = time.perf_counter()
-        encodings = self.encoder.encode([judged])
-        recency = recency_weights(stored, half_life)
-        policy = self._policy(judged, encodings, recency) if method == LATENT_DPO else None
-        encoded = time.perf_counter()
-        size = int(self.reference.description["latent_size"])
-        training = training_rows(judged, encodings, size, self.encoder.background(), recency)
-        prior = () if self.population is None else self.population.prior(user)
-        rows = training.rows
-        solving = time.perf_counter()
-        if policy is not None:
-            profile = policy.profile(user, self.reference.fingerprint)
-        else:
-            profile = Profile.from_reward(
-                user=user,
-                space=self.reference.fingerprint,
-                reward=fit_reward(rows, prior),
-                rho=float(self.reference.description["rho"]),
-            )
-        solved = time.perf_counter()
-        if policy is not None:
-            heldout = policy.hold_out()
-        else:
-            heldout = hold_out(rows, training.pair_groups, training.thumb_groups, prior=prior)
-        learned = judge(profile.reward, heldout)
-        validated = time.perf_counter()
-        artifact = profile.to_bytes()
-        bits = _median_bits(encodings)
-        summary: dict[str, Any] = {
-            "space": self.reference.name,
-            "method": profile.method,
-            "pairs": len(rows.chosen),
-            "thumbs": len(rows.thumbs),
-            "kinds": training.kinds,
-            "prompts": training.prompts,
-            "train_accuracy": _rounded(train_accuracy(profile.reward, rows)),
-            "heldout_accuracy": None if heldout is None else round(heldout.accuracy, 4),
-            "learned": learned.as_dict(),
-            "others_share": round(profile.reward.population, 3),
-            "half_life": half_life,
-            "encode_seconds": round(encoded - started, 4),
-            "solve_seconds": round(solved - solving, 6),
-            "validate_seconds": round(validated - solved, 4),
-            "bytes": len(artifact),
-            "bits_per_byte": _rounded(bits),
-        }
-        warnings = self._warnings(encodings, profile, bits)
-        if policy is not None:
-            summary |= policy.summary()
-            warnings = policy.warnings() + warnings
-        if training.unused:
-            warnings.append(
-                f"ratings that say nothing: {training.unused}, on a scale that is not known and "
-                "with no other answer to the same prompt rated; ingest them with their scale"
-            )
-        if learned.verdict == "no" and profile.z is not None:
-            warnings.append(in_words(summary["learned"]))
-        warnings += fit_before.replaced(self.store, user, self.reference.fingerprint)
-        # Their number and the newest one's id: rows are only appended or removed.
-        seen = {"seen": [len(stored), max(row.id for row in stored)]}
-        version = self.store.add_profile(user, self.reference.fingerprint, artifact, summary | seen)
-        return FitReport(
-            user=user, profile=f"{user}@{version}", version=version, warnings=warnings, **summary
+    def fit(
+        self, users: Sequence[str], how: Callable[[str], tuple[str, float | None]]
+    ) -> Iterator[FitReport]:
+        """Fit users block by block.
+
+        Args:
+            users: Whose feedback.
+            how: Method and half-life of each.
+        """
+        done = 0
+        for block in read_in_blocks(self.store, users):
+            reports = self._fit_block(block, [how(said.user) for said in block])
+            done += len(block)
+            if self.encoder.progress and len(users) > 1:
+                self.encoder.progress("users", done, len(users))
+            yield from reports
+
+    def _fit_block(
+        self, block: Sequence[Said], how: Sequence[tuple[str, float | None]]
+    ) -> list[FitReport]:
+        for said in block:
+            if not said.judged:
+                raise nothing_to_fit(self.store, said.user)
+        people = self._people(block, how)
+        fitted = fit_block(people, self.reference)
+        reports = [
+            summarise(self.store, self.reference, *each)
+            for each in zip(people, fitted, strict=True)
+        ]
+        versions = self.store.add_profiles(
+            self.reference.fingerprint,
+            [
+                # Their number and the newest one's id: rows are only appended or removed.
+                (
+                    said.user,
+                    artifact,
+                    summary | {"seen": [len(said.stored), max(row.id for row in said.stored)]},
+                )
+                for said, (artifact, summary, _) in zip(block, reports, strict=True)
+            ],
         )
+        return [
+            FitReport(
+                user=said.user,
+                profile=f"{said.user}@{version}",
+                version=version,
+                warnings=warnings,
+                **summary,
+            )
+            for said, version, (_, summary, warnings) in zip(block, versions, reports, strict=True)
+        ]
+
+    def _people(
+        self, block: Sequence[Said], how: Sequence[tuple[str, float | None]]
+    ) -> list[Person]:
+        """What a fit of each needs, everything encoded."""
+        started = time.perf_counter()
+        encodings = self.encoder.encode([said.judged for said in block])
+        seconds = (time.perf_counter() - started) / sum(len(said.judged) for said in block)
+        size = int(self.reference.description["latent_size"])
+        people = []
+        for said, (method, half_life) in zip(block, how, strict=True):
+            half_life = half_life or None  # noqa: PLW2901
+            started = time.perf_counter()
+            judged, own = said.judged, self.encoder.own(said.judged, encodings)
+            recency = recency_weights(said.stored, half_life)
+            policy = self._policy(judged, own, recency) if method == LATENT_DPO else None
+            own_seconds = time.perf_counter() - started
+            people.append(
+                Person(
+                    said=said,
+                    encodings=own,
+                    training=training_rows(judged, own, size, self.encoder.background(), recency),
+                    prior=() if self.population is None else self.population.prior(said.user),
+                    half_life=half_life,
+                    policy=policy,
+                    encode_seconds=seconds * len(judged) + own_seconds,
+                )
+            )
+        return people
 
     def _policy(
         self,
@@ -316,37 +310,3 @@ class _Fitter:
 
         models = self.encoder.models()
         return PolicyFit(judged, encodings, *models, self.encoder.progress, recency=recency)
-
-    def _warnings(
-        self, encodings: dict[bytes, Encoding], profile: Profile, bits: float | None
-    ) -> list[str]:
-        found = []
-        _, usual = self.reference.description["own_bits_per_byte"]
-        if bits is not None and bits > OUTSIDE * usual:
-            found.append(
-                f"this feedback is outside the world of base {self.reference.base}: answers cost "
-                f"it {bits:.2f} bits per byte, its own stay below {usual:.2f}; the profile will "
-                "mean little. Use a base that reads such text: `prefcli base add "
-                "Qwen/Qwen2.5-0.5B-Instruct --name qwen`, then `prefcli space train everyday "
-                "--base qwen`, `prefcli space use everyday`, and fit again"
-            )
-        cut = sum(encoding.truncated for encoding in encodings.values())
-        if cut:
-            limit = self.reference.description["max_response_tokens"]
-            found.append(
-                f"{cut} of {len(encodings)} texts are longer than the space reads: kept the last "
-                f"{self.reference.description['max_prompt_tokens']} tokens of the prompt and the "
-                f"first {limit} of the answer"
-            )
-        if profile.latent(1.0) is None:
-            found.append("nothing learned: this profile answers as the plain base does")
-        return found
-
-
-def _median_bits(encodings: dict[bytes, Encoding]) -> float | None:
-    measured = [e.bits_per_byte for e in encodings.values() if e.bits_per_byte is not None]
-    return float(np.median(measured)) if measured else None
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)

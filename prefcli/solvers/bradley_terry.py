@@ -14,9 +14,13 @@ This module is the door; behind it, each usable alone:
 
     rows          what was judged, checked
     features      the reward as a linear model
-    logistic      Newton's method with a certificate
-    evidence      how strong and how curved the taste is
-    quadratic     the fit itself
+    designs       many users' rows as such models, or as their kernels
+    systems       what is solved, in features or in kernels
+    modes         Newton's method for many users at once, with certificates
+    search        how strong and how curved each taste is, by evidence
+    families      what is found without other users against what all have in common
+    averages      from modes to rewards
+    quadratic     the fit itself, of one user or of many
     reward        the result, and where to generate
     trust_region  the best point of a quadratic within a ball
     validation    accuracy, held out by prompt
@@ -24,7 +28,7 @@ This module is the door; behind it, each usable alone:
 
 from __future__ import annotations
 
-from prefcli.solvers.quadratic import fit_fixed, fit_reward
+from prefcli.solvers.quadratic import fit_fixed, fit_reward, fit_rewards
 from prefcli.solvers.reward import Reward, best_point, point_at_strength
 from prefcli.solvers.rows import Rows
 from prefcli.solvers.validation import heldout_accuracy, train_accuracy
@@ -35,6 +39,7 @@ __all__ = [
     "best_point",
     "fit_fixed",
     "fit_reward",
+    "fit_rewards",
     "heldout_accuracy",
     "point_at_strength",
     "train_accuracy",

@@ -28,15 +28,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from prefcli.solvers.evidence import (
-    converge,
-    explore,
-    explore_component,
-    family_shares,
-    finalists,
-)
+from prefcli.solvers.designs import gather
+from prefcli.solvers.families import isotropic, weigh
 from prefcli.solvers.features import build_model
-from prefcli.solvers.logistic import Mode
+from prefcli.solvers.logistic import Mode, find_mode
 from prefcli.solvers.population import Component
 from prefcli.solvers.rows import Rows, compare
 
@@ -116,20 +111,20 @@ def learn(rows: Rows, prior: Sequence[Component] = ()) -> Posterior:
     is left out.
     """
     comparisons = compare(rows)
-    families = [explore(build_model(comparisons, np.eye(rows.size)), _CURVATURES)]
-    families += [explore_component(comparisons, component) for component in prior]
-    shares = family_shares(families, 1.0 - sum(each.share for each in prior))
-    candidates = [
-        (float(family) * share, converge(candidate, _TOLERANCE))
-        for family, found in zip(shares, families, strict=True)
-        if family > 0
-        for share, candidate in finalists(found)
-    ]
+    alone = isotropic(gather([comparisons], rows.size), _CURVATURES)
     kept = np.flatnonzero(np.concatenate([rows.weight, rows.thumb_weight]) > 0)
+    candidates = [
+        (family.metric, place, share, kind.weight_scale[place], kind.curvature_scale[place])
+        for family in weigh(alone, [prior])
+        for index, shares, kind in family.finalists()
+        for place, share in zip(index.tolist(), shares.tolist(), strict=True)
+    ]
     parts = []
-    for share, candidate in candidates:
-        mode, model = candidate.mode, candidate.model
-        design = model.design(candidate.curvature_scale > 0)
+    for metric, place, share, weight_scale, curvature_scale in candidates:
+        model = build_model(comparisons, metric.root[place], metric.mean[place])
+        design = model.design(curvature_scale > 0)
+        scale = model.prior_scale(weight_scale, curvature_scale)
+        mode = find_mode(design, scale, tolerance=_TOLERANCE)
         start = reward_vector(*model.reward(np.zeros(len(mode.theta)))[:2])
         units = np.eye(len(mode.theta))
         rewards = np.array([reward_vector(*model.reward(unit)[:2]) - start for unit in units])

@@ -1,5 +1,7 @@
 """Logistic regression with a Gaussian prior: the mode, certified, and its Laplace evidence.
 
+One user's, with the whole Hessian; `modes` finds those of many at once.
+
 With features x_i, prior standard deviations s, theta = s * u (elementwise) and u ~ N(0, I):
 
     f(u) = sum_i a_i [log(1 + exp(eta_i)) - y_i eta_i] + 1/2 u.u,     eta = X (s * u) + c

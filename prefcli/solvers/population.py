@@ -28,9 +28,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from prefcli.solvers.features import WEIGHT_SCALES, build_model, log_scale_prior
-from prefcli.solvers.logistic import find_mode
-from prefcli.solvers.rows import Rows, compare
+from prefcli.solvers.designs import blocks, gather, part_scales
+from prefcli.solvers.features import WEIGHT_SCALES, log_scale_prior
+from prefcli.solvers.modes import find_modes
+from prefcli.solvers.rows import Comparisons, Rows, compare
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -98,15 +99,34 @@ def group_of(user: str) -> int:
 
 
 def likelihood(rows: Rows) -> tuple[FloatArray, FloatArray]:
-    """P (d, d) and h (d,) of one user's judgements, the thumbs' intercept integrated out.
+    """P (d, d) and h (d,) of one user's judgements, as `likelihoods` of many."""
+    said = likelihoods([compare(rows)], rows.size)
+    return said.precision[0], said.information[0]
+
+
+def likelihoods(users: Sequence[Comparisons], size: int) -> Likelihoods:
+    """What users' judgements say about w, the thumbs' intercepts integrated out.
 
     The Laplace posterior under a broad isotropic prior, with that prior taken out again.
+
+    Args:
+        users: Their judgements, from `compare`.
+        size: Number of latent dimensions d.
     """
-    model = build_model(compare(rows), np.eye(rows.size))
-    mode = find_mode(model.linear, model.prior_scale(_BROAD, 0.0), tolerance=_TOLERANCE)
-    posterior = np.linalg.inv(model.weight_covariance(mode))
-    precision = posterior - np.eye(rows.size) / _BROAD**2
-    return precision, posterior @ model.reward(mode.theta)[0]
+    precision = np.empty((len(users), size, size))
+    information = np.empty((len(users), size))
+    for block in blocks([len(each.target) for each in users], size):
+        designs = gather([users[number] for number in block], size)
+        everyone, scale = np.arange(len(block)), np.full(len(block), _BROAD)
+        system = designs.system(everyone, part_scales(scale, None))
+        modes = find_modes(system, designs.judged, None, _TOLERANCE)
+        columns = _BROAD * designs.difference
+        covariance = system.covariance(modes.curving, slice(1, 1 + size), columns)
+        posterior = np.linalg.inv(_BROAD**2 * covariance)
+        weight = _BROAD**2 * (modes.dual[:, None, :] @ designs.difference)[:, 0]
+        precision[block] = posterior - np.eye(size) / _BROAD**2
+        information[block] = (posterior @ weight[..., None])[..., 0]
+    return Likelihoods(precision, information)
 
 
 def learn_population(users: Sequence[str], said: Likelihoods) -> Population | None:
@@ -243,8 +263,9 @@ def _maximise(
     weights = responsibility.sum(0)  # (K,)
     middle = np.einsum("nk,nkd->kd", responsibility, mean) / (weights + _MEAN_USERS)[:, None]
     apart = mean - middle
-    scatter = np.einsum("nk,nkij->ij", responsibility, covariance)
-    scatter += np.einsum("nk,nki,nkj->ij", responsibility, apart, apart, optimize=True)
+    scatter = np.tensordot(responsibility, covariance, axes=2)
+    weighed = responsibility[:, :, None] * apart
+    scatter += weighed.reshape(-1, size).T @ apart.reshape(-1, size)
     scatter += _MEAN_USERS * middle.T @ middle
     total = users + count * _MEAN_USERS
     isotropic = np.trace(scatter) / (size * total) * np.eye(size)

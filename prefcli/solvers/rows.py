@@ -137,7 +137,11 @@ class Comparisons:
     weight: FloatArray
 
 
-def compare(rows: Rows) -> Comparisons:
+def compare(
+    rows: Rows,
+    pairs: npt.NDArray[np.bool_] | None = None,
+    thumbs: npt.NDArray[np.bool_] | None = None,
+) -> Comparisons:
     """The rows that count for something, with references where the thumbs need them.
 
     Thumbs that all agree only say that r + intercept is high (or low) there, which the intercept
@@ -148,21 +152,32 @@ def compare(rows: Rows) -> Comparisons:
 
     References are centred first. The base's answers have mean 0 in these coordinates; the mean of
     a few of them is noise, against which every thumb would be read.
+
+    Args:
+        rows: The judgements.
+        pairs, thumbs: Masks (n,) and (m,) of those that are to be there; default all.
     """
-    kept = rows.take(rows.weight > 0, rows.thumb_weight > 0)
-    label, background = kept.label, kept.reference[:0]
-    opposite = 0.0
-    if len(kept.reference) and (label != 0.5).any() and _agree(label):
-        background = kept.reference - kept.reference.mean(axis=0)
+    pair = rows.weight > 0 if pairs is None else pairs & (rows.weight > 0)
+    thumb = rows.thumb_weight > 0 if thumbs is None else thumbs & (rows.thumb_weight > 0)
+    count = int(np.count_nonzero(pair))
+    label, weight = rows.label[thumb], rows.thumb_weight[thumb]
+    background = rows.reference[:0]
+    opposite = share = 0.0
+    if len(rows.reference) and len(label) and (label != 0.5).any() and _agree(label):
+        background = rows.reference - rows.reference.mean(axis=0)
         opposite = float(label.min() < 0.5)
-    share = kept.thumb_weight.sum() / max(len(background), 1)
-    alone = np.concatenate([kept.thumbs, background])
+        share = float(weight.sum()) / len(background)
+    first = np.concatenate([rows.chosen[pair], rows.thumbs[thumb], background])
+    second = np.zeros_like(first)
+    second[:count] = rows.rejected[pair]
+    offset = np.ones(len(first))
+    offset[:count] = 0.0
     return Comparisons(
-        first=np.concatenate([kept.chosen, alone]),
-        second=np.concatenate([kept.rejected, np.zeros_like(alone)]),
-        offset=np.concatenate([np.zeros(len(kept.chosen)), np.ones(len(alone))]),
-        target=np.concatenate([kept.target, label, np.full(len(background), opposite)]),
-        weight=np.concatenate([kept.weight, kept.thumb_weight, np.full(len(background), share)]),
+        first=first,
+        second=second,
+        offset=offset,
+        target=np.concatenate([rows.target[pair], label, np.full(len(background), opposite)]),
+        weight=np.concatenate([rows.weight[pair], weight, np.full(len(background), share)]),
     )
 
 

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from prefcli.errors import DataError, UsageError
 from prefcli.solvers.population import Component
-from prefcli.solvers.quadratic import fit_reward
+from prefcli.solvers.quadratic import fit_rewards
 from prefcli.solvers.reward import Reward
-from prefcli.solvers.rows import Rows
+from prefcli.solvers.rows import Comparisons, Rows, compare
 
 FloatArray = npt.NDArray[np.float64]
 Groups = Sequence[str] | Sequence[int] | npt.NDArray[np.intp]
@@ -97,6 +97,65 @@ def hold_out(
         DataError: the number of groups is not that of rows.
         UsageError: folds is below 2.
     """
+    dealt = deal(rows, pair_groups, thumb_groups, folds, seed)
+    if dealt is None:
+        return None
+    parts = dealt.parts()
+    return dealt.heldout(fit_rewards(parts, rows.size, [prior] * len(parts)))
+
+
+@dataclass(frozen=True, eq=False)
+class Dealt:
+    """A user's judgements dealt out to folds by their prompts.
+
+    Args:
+        rows: All judgements.
+        group: (n + m,) number of each row's prompt.
+        fold: (n + m,) number of each row's fold.
+    """
+
+    rows: Rows
+    group: npt.NDArray[np.intp]
+    fold: npt.NDArray[np.intp]
+
+    def parts(self) -> list[Comparisons]:
+        """What the fit without each fold works on."""
+        masks = (np.split(self.fold != number, [len(self.rows.chosen)]) for number in self._numbers)
+        return [compare(self.rows, pairs, thumbs) for pairs, thumbs in masks]
+
+    def heldout(self, rewards: Sequence[Reward]) -> Heldout:
+        """What the fits without each fold, in the order of `parts`, say of that fold."""
+        rows = self.rows
+        margin = np.empty(len(self.group))
+        for number, reward in zip(self._numbers, rewards, strict=True):
+            inside = self.fold == number
+            pairs, thumbs = np.split(inside, [len(rows.chosen)])
+            margin[inside] = np.concatenate(
+                [
+                    reward(rows.chosen[pairs]) - reward(rows.rejected[pairs]),
+                    reward(rows.thumbs[thumbs]) + reward.intercept,
+                ]
+            )
+        return Heldout(
+            margin=margin,
+            target=np.concatenate([rows.target, rows.label]),
+            weight=np.concatenate([rows.weight, rows.thumb_weight]),
+            group=self.group,
+            pairs=len(rows.chosen),
+        )
+
+    @property
+    def _numbers(self) -> range:
+        return range(int(self.fold.max()) + 1)
+
+
+def deal(
+    rows: Rows, pair_groups: Groups, thumb_groups: Groups, folds: int = 5, seed: int = 0
+) -> Dealt | None:
+    """Deal a user's judgements out to folds, as `hold_out` does: for many users' fits at once.
+
+    The arguments, and what is raised and None, are those of `hold_out`.
+    """
     if folds < 2:
         raise UsageError(f"folds is {folds}, expected at least 2")
     for name, groups, count in (
@@ -112,19 +171,7 @@ def hold_out(
     if len(np.unique(group[counts])) < FEWEST_PROMPTS or counts.sum() < FEWEST_JUDGEMENTS:
         return None
     fold = _deal(np.bincount(group[counts], minlength=len(names)), folds, seed)[group]
-    margin = np.empty(len(group))
-    for number in range(fold.max() + 1):
-        inside = fold == number
-        pairs, thumbs = np.split(inside, [len(rows.chosen)])
-        learned = fit_reward(rows.take(~pairs, ~thumbs), prior)
-        margin[inside] = _margins(learned, rows.take(pairs, thumbs))
-    return Heldout(
-        margin=margin,
-        target=np.concatenate([rows.target, rows.label]),
-        weight=np.concatenate([rows.weight, rows.thumb_weight]),
-        group=group,
-        pairs=len(rows.chosen),
-    )
+    return Dealt(rows, group, fold)
 
 
 def _deal(sizes: npt.NDArray[np.intp], folds: int, seed: int) -> npt.NDArray[np.intp]:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from prefcli.store.connection import Catalog, now
@@ -24,52 +24,59 @@ class ProfileTable:
     def add_profile(
         self, user: str, space: str, artifact: bytes, summary: Mapping[str, Any]
     ) -> int:
-        """Keep a new version of a user's profile, in one transaction.
+        """Keep a new version of a user's profile, in one transaction; see `add_profiles`."""
+        return self.add_profiles(space, [(user, artifact, summary)])[0]
 
-        The number is given under the write lock, so two fits of one user that end at once give
-        versions n and n + 1. The profile survives a killed process; after a power cut the newest
+    def add_profiles(
+        self, space: str, profiles: Sequence[tuple[str, bytes, Mapping[str, Any]]]
+    ) -> list[int]:
+        """Keep new versions of users' profiles, all or none, in one transaction.
+
+        The numbers are given under the write lock, so two fits of one user that end at once give
+        versions n and n + 1. The profiles survive a killed process; after a power cut the newest
         may have to be fitted again.
 
         Args:
-            user: Whose profile it is.
             space: The space's fingerprint.
-            artifact: The profile as bytes.
-            summary: The fit's report, without the version; must be JSON. Its `pairs`, `thumbs`
-                and `heldout_accuracy` also become columns.
+            profiles: Whose each is, the profile as bytes, and the fit's report, without the
+                version; that must be JSON. Its `pairs`, `thumbs` and `heldout_accuracy` also
+                become columns.
 
         Returns:
-            The version: 1, 2, ... within the user.
+            The version of each: 1, 2, ... within the user.
         """
         catalog = self._catalog
+        versions = []
         with catalog.transaction(durable=False):
-            # A number that the log names is not given again, even if its profile was removed.
-            latest = catalog.row(
-                "SELECT max((SELECT coalesce(max(version), 0) FROM profiles WHERE user = ?), "
-                "(SELECT coalesce(max(version), 0) FROM generations WHERE user = ?))",
-                (user, user),
-            )
-            assert latest is not None
-            version = latest[0] + 1
-            cursor = catalog.execute(
-                "INSERT INTO profiles (user, version, space, pairs, thumbs, heldout_accuracy, "
-                "bytes, summary, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    user,
-                    version,
-                    space,
-                    int(summary.get("pairs") or 0),
-                    int(summary.get("thumbs") or 0),
-                    summary.get("heldout_accuracy"),
-                    len(artifact),
-                    to_json(dict(summary)),
-                    now(),
-                ),
-            )
-            catalog.execute(
-                "INSERT INTO profile_artifacts (id, artifact) VALUES (?, ?)",
-                (cursor.lastrowid, artifact),
-            )
-        return int(version)
+            for user, artifact, summary in profiles:
+                # A number that the log names is not given again, even if its profile was removed.
+                latest = catalog.row(
+                    "SELECT max((SELECT coalesce(max(version), 0) FROM profiles WHERE user = ?), "
+                    "(SELECT coalesce(max(version), 0) FROM generations WHERE user = ?))",
+                    (user, user),
+                )
+                assert latest is not None
+                versions.append(int(latest[0]) + 1)
+                cursor = catalog.execute(
+                    "INSERT INTO profiles (user, version, space, pairs, thumbs, heldout_accuracy, "
+                    "bytes, summary, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        user,
+                        versions[-1],
+                        space,
+                        int(summary.get("pairs") or 0),
+                        int(summary.get("thumbs") or 0),
+                        summary.get("heldout_accuracy"),
+                        len(artifact),
+                        to_json(dict(summary)),
+                        now(),
+                    ),
+                )
+                catalog.execute(
+                    "INSERT INTO profile_artifacts (id, artifact) VALUES (?, ?)",
+                    (cursor.lastrowid, artifact),
+                )
+        return versions
 
     def profile(
         self, user: str, version: int | None = None, space: str | None = None

@@ -12,6 +12,7 @@ from prefcli.feedback.records import Feedback, text_prompt
 from prefcli.latent.files import fingerprint_of
 from prefcli.latent.portable import Portable
 from prefcli.profile import Profile
+from prefcli.services import feedback_blocks
 from prefcli.services.batch import generate_batch
 from prefcli.services.fit import fit
 from prefcli.services.generate import generate
@@ -149,10 +150,11 @@ def test_what_was_learned_in_one_space_is_not_used_as_of_another(
 
 
 def test_a_space_exchanged_during_a_fit_is_told_and_nothing_is_stored(
-    fitted: Store, tmp_path: Path
+    fitted: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from prefcli.services.fit import fit_users
 
+    monkeypatch.setattr(feedback_blocks, "TOGETHER", 1)  # everybody is a block
     add_sibling(fitted)
     reports = fit_users(fitted, ["alice", "bob"], space="sibling")
     assert next(reports).profile == "alice@2"

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 
 from prefcli.solvers.certainty import SURE, certainty, draw_rewards, grade, ranked_right
-from prefcli.solvers.evidence import evaluate
-from prefcli.solvers.features import build_model
 from prefcli.solvers.influence import (
     correlation,
     foretold,
@@ -17,8 +15,8 @@ from prefcli.solvers.influence import (
     reward_vector,
     turns,
 )
-from prefcli.solvers.quadratic import fit_reward
-from prefcli.solvers.rows import Rows, compare
+from prefcli.solvers.quadratic import fit_fixed, fit_reward
+from prefcli.solvers.rows import Rows
 
 SIZE = 6
 
@@ -47,9 +45,8 @@ def without(rows, left_out):
 
 def refitted(rows, scales):
     """The reward vector under prior scales that stay what they are."""
-    model = build_model(compare(rows), np.eye(SIZE))
-    weight, curvature, _ = model.reward(evaluate(model, *scales, tolerance=1e-10).mode.theta)
-    return reward_vector(weight, curvature)
+    reward = fit_fixed(rows, *scales)
+    return reward_vector(reward.weight, reward.curvature)
 
 
 def angle(reward, other):

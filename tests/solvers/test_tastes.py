@@ -9,10 +9,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from prefcli.solvers.bradley_terry import Rows, best_point, fit_reward
-from prefcli.solvers.evidence import best, evaluate
-from prefcli.solvers.features import WEIGHT_SCALES, build_model
-from prefcli.solvers.rows import compare
+from prefcli.solvers.bradley_terry import Rows, best_point, fit_fixed, fit_reward
+from prefcli.solvers.features import WEIGHT_SCALES, log_scale_prior
 
 SIZE, RHO, USERS = 8, 3.0, 8
 
@@ -32,10 +30,9 @@ def ask(utility, pairs, seed, noisy):
 
 def linear_only(rows):
     """The best linear reward's point, without metric or curvature."""
-    model = build_model(compare(rows), np.eye(SIZE))
-    candidate = best([evaluate(model, s, 0.0, tolerance=1e-8) for s in WEIGHT_SCALES])
-    weight, _, _ = model.reward(candidate.mode.theta)
-    return RHO * weight / np.linalg.norm(weight)
+    candidates = [fit_fixed(rows, scale) for scale in WEIGHT_SCALES]
+    best = max(candidates, key=lambda each: each.log_evidence + log_scale_prior(each.weight_scale))
+    return RHO * best.weight / np.linalg.norm(best.weight)
 
 
 def alignment(pairs, strength, noisy, choose):

@@ -46,11 +46,13 @@ def test_all_rows_of_a_prompt_stay_together_and_each_is_held_out_once(monkeypatc
     thumb_groups = prompts(20, 2)
     trained = []
 
-    def remember(part, prior):
-        trained.append(part)
-        return fit_fixed(part, 1.0)
+    def remember(parts, size, priors):
+        assert size == 3
+        assert priors == [()] * 5
+        trained.extend(parts)
+        return [fit_fixed(rows, 1.0) for _ in parts]
 
-    monkeypatch.setattr(validation, "fit_reward", remember)
+    monkeypatch.setattr(validation, "fit_rewards", remember)
     heldout_accuracy(rows, groups, thumb_groups)
     assert len(trained) == 5
     held = dict.fromkeys(groups, 0)
@@ -58,13 +60,13 @@ def test_all_rows_of_a_prompt_stay_together_and_each_is_held_out_once(monkeypatc
         inside = {
             name
             for points, everything, names in (
-                (part.chosen, rows.chosen, groups),
-                (part.thumbs, rows.thumbs, thumb_groups),
+                (part.first, rows.chosen, groups),
+                (part.first, rows.thumbs, thumb_groups),
             )
             for name, point in zip(names, everything, strict=True)
             if (points == point).all(axis=1).any()
         }
-        counted = sum((part.chosen == point).all(axis=1).any() for point in rows.chosen)
+        counted = sum((part.first == point).all(axis=1).any() for point in rows.chosen)
         assert counted == sum(name in inside for name in groups)
         for name in held:
             held[name] += name not in inside
