@@ -33,7 +33,7 @@ COLUMNS = (
     epilog=examples(
         "prefcli eval --user alice",
         "prefcli eval --user alice --judge-length shorter",
-        "prefcli eval -p alice@2 --judge-command 'python judge.py' --prompts prompts.txt",
+        "prefcli eval -p alice@2 --judge-command ./judge.py --prompts prompts.txt",
         "prefcli eval --user alice --judge-classifier ./sentiment:positive --json",
     ),
 )

@@ -127,4 +127,4 @@ def test_path_prints_the_home_and_creates_nothing(run: Run, home: Path) -> None:
 
 
 def test_version_prints_name_and_number(run: Run) -> None:
-    assert run("--version").stdout == "prefcli 0.1.0\n"
+    assert run("--version").stdout.splitlines()[0] == "prefcli 0.1.0"

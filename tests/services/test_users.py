@@ -106,6 +106,7 @@ def test_who_knows_the_name_finds_and_forgets_the_person_behind_a_pseudonym(
 
 def forgotten_of(judgements: int) -> dict[str, Any]:
     counts = {"judgements": judgements, "encodings": 0, "profiles": 0, "generations": 0}
+    counts["picks"] = 0
     return {"user": None, "pseudonym": None, "spaces": [], "unfinished": [], **counts}
 
 
