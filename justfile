@@ -38,9 +38,11 @@ format:
 types:
     {{bin}}/mypy --strict prefcli
 
-# Write docs/commands.md from the help pages
+# Write what the documents quote: help pages, signatures, and what commands print
 docs:
     {{bin}}/python docs/reference.py
+    {{bin}}/python docs/api.py
+    {{bin}}/python docs/console.py
 
 # Measure start-up, reading feedback, then what profiles do to answers
 bench:

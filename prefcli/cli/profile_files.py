@@ -15,8 +15,7 @@ from prefcli.output import Column, Output
 
 STARTER_COLUMNS = (
     Column("name", "NAME"),
-    Column("likes", "LIKES", words.name),
-    Column("pairs", "PAIRS", words.name, right=True),
+    Column("likes", "LIKES", words.name, shrinks=True),
     Column("bytes", "SIZE", words.size, right=True),
 )
 
