@@ -50,6 +50,11 @@ bench:
     {{bin}}/python -m benchmarks.ingest
     {{bin}}/python -m benchmarks.styles
 
+# Compare with other methods (needs '.[bench]'; words as --quick), then write docs/benchmarks.md
+compare *words:
+    {{bin}}/python -m benchmarks run {{words}}
+    {{bin}}/python -m benchmarks report
+
 # Build the wheel and the source archive into dist/
 build:
     {{bin}}/python -m hatchling build

@@ -84,12 +84,16 @@ class Model:
         base: The base.
         space: A space trained on it.
         progress: Told about every batch.
+        max_new_tokens: The longest answer.
     """
 
-    def __init__(self, base: Base, space: Space, progress: Progress) -> None:
+    def __init__(
+        self, base: Base, space: Space, progress: Progress, max_new_tokens: int = MAX_NEW_TOKENS
+    ) -> None:
         self.base = base
         self.space = space
         self.progress = progress
+        self.max_new_tokens = max_new_tokens
 
     def answers(self, what: str, requests: Sequence[Request]) -> list[str]:
         """Answer at temperature 1, in order; `what` names the work in the progress."""
@@ -102,7 +106,7 @@ class Model:
                 [self.base.prompt_ids(text_prompt(r.prompt)) for r in chunk],
                 seeds=[r.seed for r in chunk],
                 prefixes=prefixes,
-                max_new_tokens=MAX_NEW_TOKENS,
+                max_new_tokens=self.max_new_tokens,
             )
             self.progress(what, len(found), len(requests))
         return found
@@ -129,7 +133,10 @@ class Model:
     def nats_per_token(self, answers: Sequence[tuple[str, str]]) -> float:
         """NLL per token of (prompt, answer) under the plain base, the end mark included."""
         rows = [
-            (self.base.prompt_ids(text_prompt(p)), self.base.response_ids(a, MAX_NEW_TOKENS)[0])
+            (
+                self.base.prompt_ids(text_prompt(p)),
+                self.base.response_ids(a, self.max_new_tokens)[0],
+            )
             for p, a in answers
         ]
         rows.sort(key=lambda row: len(row[0]) + len(row[1]))

@@ -83,7 +83,7 @@ def dialogues(data: Path) -> Iterator[list[str]]:
     with zipfile.ZipFile(data / "dailydialog" / "train.zip") as archive:
         text = archive.read("train/dialogues_train.txt").decode()
     for line in text.splitlines():
-        turns = [_tidy(turn) for turn in line.split("__eou__") if turn.strip()]
+        turns = [tidy(turn) for turn in line.split("__eou__") if turn.strip()]
         if len(turns) > 1:
             yield turns
 
@@ -91,15 +91,15 @@ def dialogues(data: Path) -> Iterator[list[str]]:
 def reviews(data: Path) -> Iterator[list[str]]:
     """Film reviews, half of them labelled; the labels are not read."""
     for part in ("train", "unsup"):
-        for _, text in _members(data / "imdb" / f"aclImdb_{part}.tar.xz"):
+        for _, text in members(data / "imdb" / f"aclImdb_{part}.tar.xz"):
             yield [" ".join(text.replace("<br />", "\n").split())]
 
 
 def fiction(data: Path) -> Iterator[list[str]]:
     """Books, stories and everyday dialogue, in pieces of about a page."""
-    for _, text in _members(data / "classic_books" / "classic_books.tar.xz"):
+    for _, text in members(data / "classic_books" / "classic_books.tar.xz"):
         yield from _pages(text.partition("-------")[2] or text)
-    for _, text in _members(data / "african_storybook_en" / "en.cc-by.tar.xz"):
+    for _, text in members(data / "african_storybook_en" / "en.cc-by.tar.xz"):
         story = re.sub(r"(?m)^(#.*|\* .*)$", "", text)
         yield [" ".join(story.split())]
     for part in ("train", "dev"):
@@ -120,7 +120,8 @@ CORPORA = {
 }
 
 
-def _members(path: Path) -> Iterator[tuple[str, str]]:
+def members(path: Path) -> Iterator[tuple[str, str]]:
+    """Name and text of every file of an archive."""
     with tarfile.open(path, "r:xz") as archive:
         for member in archive:
             file = archive.extractfile(member) if member.isfile() else None
@@ -141,7 +142,7 @@ def _pages(text: str, words: int = 300) -> Iterator[list[str]]:
         yield [" ".join(page)]
 
 
-def _tidy(turn: str) -> str:
+def tidy(turn: str) -> str:
     """A turn without the spaces that its tokenizer put before punctuation."""
     text = re.sub(r"\s+([.,!?;:%)])", r"\1", " ".join(turn.replace("’", "'").split()))
     text = re.sub(r"\s*'\s*(s|t|m|re|ve|ll|d)\b", r"'\1", text)

@@ -70,37 +70,49 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/individuals.json"))
     arguments = parser.parse_args()
     with Output() as output:
-        votes = list(read(arguments.data / ARCHIVE))
-        base = load_base(arguments.base, "cpu", "float32")
-        space = Space.load(arguments.space)
-        space.attach(base)
-        texts = sorted({text for vote in votes for text in (vote.better, vote.worse)})
-        asked = [(text_prompt(question), argument) for question, argument in texts]
-        points: dict[tuple[str, str], FloatArray] = {}
-        for batch in space.encode(base, asked):
-            for index, encoded in batch:
-                points[texts[index]] = encoded.mean.astype(np.float64)
-            output.progress("encoding arguments", len(points), len(texts))
-        some = asked[:: max(1, len(asked) // 64)]
-        bits = float(np.median([b for b in space.bits_per_byte(base, some) if b is not None]))
-        scores, voters = predict(votes, points, arguments.seed, output)
-        found = {
-            "machine": machine(),
-            "versions": versions(),
-            "seed": arguments.seed,
-            "base": base.fingerprint(),
-            "space": space.fingerprint(),
-            "directions": space.size,
-            "bits_per_byte": round(bits, 3),
-            "own_bits_per_byte": list(space.config.own_bits_per_byte),
-            "votes": len(votes),
-            "workers": len({vote.worker for vote in votes}),
-            "measured_workers": voters,
-            "accuracy": scores,
-        }
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        found = measure(arguments.data, arguments.base, arguments.space, arguments.seed, output)
+        write(found, arguments.output)
         output.text(table(found))
+
+
+def measure(
+    data: Path, base_directory: Path, space_directory: Path, seed: int, output: Output
+) -> dict[str, Any]:
+    """Everybody's held-out votes, predicted in every way; ready for JSON."""
+    votes = list(read(data / ARCHIVE))
+    base = load_base(base_directory, "cpu", "float32")
+    space = Space.load(space_directory)
+    space.attach(base)
+    texts = sorted({text for vote in votes for text in (vote.better, vote.worse)})
+    asked = [(text_prompt(question), argument) for question, argument in texts]
+    points: dict[tuple[str, str], FloatArray] = {}
+    for batch in space.encode(base, asked):
+        for index, encoded in batch:
+            points[texts[index]] = encoded.mean.astype(np.float64)
+        output.progress("encoding arguments", len(points), len(texts))
+    some = asked[:: max(1, len(asked) // 64)]
+    bits = float(np.median([b for b in space.bits_per_byte(base, some) if b is not None]))
+    scores, voters = predict(votes, points, seed, output)
+    return {
+        "machine": machine(),
+        "versions": versions(),
+        "seed": seed,
+        "base": base.fingerprint(),
+        "space": space.fingerprint(),
+        "directions": space.size,
+        "bits_per_byte": round(bits, 3),
+        "own_bits_per_byte": list(space.config.own_bits_per_byte),
+        "votes": len(votes),
+        "workers": len({vote.worker for vote in votes}),
+        "measured_workers": voters,
+        "accuracy": scores,
+    }
+
+
+def write(found: dict[str, Any], path: Path) -> None:
+    """Keep what was measured."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def read(archive: Path) -> Iterator[Vote]:

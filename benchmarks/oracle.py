@@ -65,6 +65,7 @@ def search(
     fitted: Mapping[str, Sequence[FloatArray]],
     plan: SearchPlan,
     seed: int = 0,
+    prompts: Sequence[str] | None = None,
 ) -> dict[str, Found]:
     """An oracle for every user.
 
@@ -74,8 +75,9 @@ def search(
         fitted: Every z that was fitted for each user.
         plan: How hard to search.
         seed: Everything random.
+        prompts: What to ask, `plan.prompts` of them; default questions about stage-1 topics.
     """
-    judge = _Judge(model, plan, seed)
+    judge = _Judge(model, plan, seed, prompts)
     reach = model.space.config.rho
     first = starting_points(model.space.size, reach, plan.directions, seed)
     # Texts do not depend on who reads them: one set of answers serves all users.
@@ -118,14 +120,18 @@ def into_ball(z: FloatArray, reach: float) -> FloatArray:
 class _Judge:
     """The search's own prompts, the base's answers to them, and the score of a z."""
 
-    def __init__(self, model: Model, plan: SearchPlan, seed: int) -> None:
+    def __init__(
+        self, model: Model, plan: SearchPlan, seed: int, prompts: Sequence[str] | None
+    ) -> None:
         self.model = model
         self.plan = plan
         self.seed = seed
-        asked = questions(corpus.stage_one_topics(), plan.prompts, stream(seed, "oracle"))
-        # Kinds of prompt take turns, so that every slice of prompts holds all three.
-        third = plan.prompts // 3
-        self.prompts = [asked[i % 3 * third + i // 3].prompt for i in range(plan.prompts)]
+        if prompts is None:
+            asked = questions(corpus.stage_one_topics(), plan.prompts, stream(seed, "oracle"))
+            # Kinds of prompt take turns, so that every slice of prompts holds all three.
+            third = plan.prompts // 3
+            prompts = [asked[i % 3 * third + i // 3].prompt for i in range(plan.prompts)]
+        self.prompts = list(prompts)
         self.rivals = model.rivals("oracle, base", self.prompts, plan.rivals, stream(seed, "base"))
 
     def judged(

@@ -1,0 +1,263 @@
+"""docs/benchmarks.md from the committed results: `python -m benchmarks report`.
+
+The page says nothing that is not in `benchmarks/results/run/`; a test makes it again and compares.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import aims, statistics, tables
+from benchmarks.peers.names import LABELS, LEARNERS, SLOW
+from benchmarks.tables import MANY, cells_of
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "run"
+PAGE = ROOT / "docs" / "benchmarks.md"
+PLOTS = {
+    "answers": PAGE.with_name("benchmarks-answers.svg"),
+    "seconds": PAGE.with_name("benchmarks-seconds.svg"),
+}
+TASKS = ("styles", "reviews", "dialogue", "summaries")
+ABOUT = {
+    "styles": "Everyday questions, answered by the built-in base; users whose tastes are functions "
+    "of the text (`benchmarks/judges.py`).",
+    "reviews": "Film reviews (IMDb) to be continued: praise, blame, or in between. The paper's "
+    "first task.",
+    "dialogue": "Everyday dialogue (DailyDialog): answers that inform, ask, direct or commit "
+    "oneself. The paper's second task.",
+    "summaries": "Summaries of posts (TL;DR), the paper's third task. Its data and a base that "
+    "could summarise are not to be had on such a machine: `benchmarks/tasks/summaries.py` runs on "
+    "a sample in the same format, whose figures would mean nothing.",
+}
+
+HEAD = """# What the figures mean for you
+
+Written by `python -m benchmarks report` from `benchmarks/results/run/`; change nothing here by
+hand. `python -m benchmarks run` measures anew: `--quick` in minutes, everything in days on a small
+machine; it goes on where it was stopped.
+
+"""
+MEASURED = """## How it was measured
+
+Every method gets the same pairs of answers, made by the paper's recipe: of 32 answers of the base
+to a prompt the user's label sets the best two against the worst two. Every method then answers the
+same prompts, which neither feedback nor the space has seen, with the same random streams. A *win
+rate* is how often an answer beats one of the base's own six to the same prompt, by the judge; the
+base itself has 0.5. Brackets are 95 % intervals by bootstrap over seeds and prompts. *Seconds* are
+CPU seconds of one core, which other work on the machine does not change; reading the base and the
+libraries from disk is not in them.
+
+- *oracle z* searches the space with the judge in hand: what a space allows. *Best of 16* asks the
+  judge about 16 answers: no training, 16 times the cost of every answer.
+- *LoRA-DPO*, *prefix-tuning DPO* and *P-tuning DPO* are TRL's `DPOTrainer` over PEFT, batches of 8,
+  beta 0.1, LoRA of rank 8 on all linear maps. *Latent DPO* is the paper's, in prefcli's space.
+- *Steering of hidden states* adds to the middle layers the first principal component of the
+  differences between chosen and rejected answers, as repeng does.
+- *Examples in the prompt* makes the chosen answers earlier turns of the conversation; more than
+  five do not fit into such small bases' contexts.
+- Peers' settings come from a search on other users, other pairs and other prompts; prefcli has
+  nothing to set.
+- *Nats per token* is what answers cost the plain base; *to best of 16* divides that by what best of
+  16's cost. *Broken* answers are empty, do not end, or say the same four words three times.
+  *On topic*: styles by the topic's own words; else the share of answers that the base finds
+  likelier after their own prompt than after another. *KL, neutral* and *other taste* are the tax,
+  on prompts that no feedback is about: nats per token away from the base, and how far a score moved
+  that nobody asked for.
+
+"""
+
+
+def main(words: Sequence[str]) -> None:
+    """Write the page and its plots."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks report", description=__doc__)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--page", type=Path, default=PAGE)
+    arguments = parser.parse_args(words)
+    from benchmarks import plots
+
+    found = read(arguments.results)
+    arguments.page.write_text(page(found), encoding="utf-8")
+    tasks = with_cells(found)
+    if tasks:
+        plots.by_answers(tasks, arguments.page.with_name(PLOTS["answers"].name))
+        plots.by_seconds(tasks, arguments.page.with_name(PLOTS["seconds"].name))
+
+
+def read(results: Path) -> dict[str, Any]:
+    """What was measured, by task."""
+    return {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(results.glob("*.json"))
+    }
+
+
+def with_cells(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The tasks that generated something, in the order of the page."""
+    return {name: found[name] for name in TASKS if found.get(name, {}).get("cells")}
+
+
+def page(found: Mapping[str, Any]) -> str:
+    """The whole page."""
+    tasks = with_cells(found)
+    parts = [HEAD.rstrip(), in_words(tasks)]
+    if tasks:
+        parts += [
+            "![Win rate by number of answers given](benchmarks-answers.svg)",
+            "![Win rate by seconds spent](benchmarks-seconds.svg)",
+            "Numbers beside points of the second picture are pairs. A dotted line is best of 16, a "
+            "dashed one the oracle, the grey one the base.",
+            "## What was aimed at",
+            aims.table(tasks),
+        ]
+    parts.append(MEASURED.rstrip())
+    for name in TASKS:
+        parts.append(f"## {name}\n\n{ABOUT[name]}")
+        parts.append(of_task(tasks[name]) if name in tasks else "Not run.")
+    parts.append("## Real individuals' votes")
+    parts.append(of_votes(found.get("arguments")))
+    if tasks:
+        parts += [
+            "## All tasks together",
+            tables.ranks(tasks),
+            f"Stage 1 is paid once per base. With {MANY} pairs per user it has paid for itself, "
+            "against LoRA-DPO, after so many users:",
+            tables.break_even(tasks),
+            "32 people's prompts at once, 24 tokens each (CPU seconds of the batch):",
+            tables.mixed(tasks),
+        ]
+    parts += ["## What was not run", not_run(found)]
+    return "\n\n".join(parts) + "\n"
+
+
+def in_words(tasks: Mapping[str, Any]) -> str:
+    """What a user can take from it, sentence by sentence from the results."""
+    told = [_sentence(name, found) for name, found in tasks.items()]
+    return "\n".join(f"- {text}" for text in told if text) or "Nothing was measured yet."
+
+
+def _sentence(name: str, found: Mapping[str, Any]) -> str:
+    rates = {size: statistics.win_rate(cells_of(found, "prefcli", size)) for size in tables.SIZES}
+    there = {size: rate for size, rate in rates.items() if rate is not None}
+    if not there:
+        return ""
+    few, many = min(there), max(there)
+    text = (
+        f"**{name}**: with a profile from {few} of your answers, {_of_ten(there[few].mean)} of "
+        f"the answers you get suit you better than the base's; from {many}, "
+        f"{_of_ten(there[many].mean)}."
+    )
+    best = statistics.win_rate(cells_of(found, "best_of_16", 0))
+    if best is not None:
+        text += f" Choosing among 16 answers by hand each time would give {_of_ten(best.mean)}."
+    ours = cells_of(found, "prefcli", MANY)
+    for method in ("lora_dpo", "steering_z"):
+        theirs = cells_of(found, method, MANY)
+        gap = statistics.difference(ours, theirs)
+        if gap is None:
+            continue
+        spent = [statistics.seconds(cells, "whole") or 0.0 for cells in (ours, theirs)]
+        verdict = (
+            "better" if gap.low > 0 else "worse" if gap.high < 0 else "neither better nor worse"
+        )
+        text += (
+            f" At {MANY} pairs a profile serves {verdict} than {LABELS[method]} "
+            f"({gap.mean:+.2f} in win rate), for {_plain(spent[0])} of work against "
+            f"{_plain(spent[1])}."
+        )
+    return text
+
+
+def of_task(found: Mapping[str, Any]) -> str:
+    """Everything about one task."""
+    host, tools = found["machine"], found["versions"]
+    seeds = sorted({c["seed"] for c in found["cells"]})
+    parts = [
+        f"{found['base_parameters'] / 1e6:.1f} million weights, a space of {found['directions']} "
+        f"directions. Measured on {host['processor']}, {host['cores']} cores, "
+        f"{host['threads']} thread(s), {host['system']}; "
+        + ", ".join(f"{name} {version}" for name, version in tools.items())
+        + f". Seeds {', '.join(map(str, seeds))}; which methods have fewer is at the end.",
+    ]
+    if found["accuracies"]:
+        parts.append(
+            "Right on held-out documents: "
+            + ", ".join(f"{name} {value:.3f}" for name, value in found["accuracies"].items())
+            + "."
+        )
+    parts += [
+        "Win rate against the base, mean over users:",
+        tables.win_rates(found),
+        "prefcli's win rate less a peer's, on the cells that both have:",
+        tables.differences(found),
+        f"By user, at {MANY} pairs:",
+        tables.by_user(found),
+        f"Quality at {MANY} pairs (the other taste is: {found['other']}):",
+        tables.quality(found),
+        f"Cost per user at {MANY} pairs, CPU seconds:",
+        tables.costs(found),
+        "Settings, looked for on other users:",
+        tables.settings(found),
+    ]
+    return "\n\n".join(parts)
+
+
+def of_votes(found: Mapping[str, Any] | None) -> str:
+    """Accuracy, and what it is worth."""
+    text = (
+        "UKPConvArg1: which of two arguments convinces a person more, predicted on debates that "
+        "the fit has not seen; mean over people. Nothing is generated."
+    )
+    if found is not None:
+        bits, own = found["bits_per_byte"], found["own_bits_per_byte"][1]
+        text += (
+            f" {found['measured_workers']} people of {found['workers']}. The arguments cost the "
+            f"base {bits:.2f} bits per byte, its own answers at most {own:.2f}."
+        )
+    return f"{text}\n\n{tables.votes(found)}"
+
+
+def not_run(found: Mapping[str, Any]) -> str:
+    """Every hole in the grid, in words."""
+    tasks = with_cells(found)
+    lines = [f"- {name}: the whole task." for name in TASKS if name not in tasks]
+    if "arguments" not in found:
+        lines.append("- arguments: the whole task.")
+    for name, one in tasks.items():
+        for method in LABELS:
+            cells = [c for c in one["cells"] if c["method"] == method]
+            if not cells:
+                lines.append(f"- {name}: {LABELS[method]}, at all.")
+                continue
+            sizes = [s for s in (0, *tables.SIZES) if cells_of(one, method, s)]
+            seeds = min(
+                (len({c["seed"] for c in cells_of(one, method, s)}) for s in sizes), default=0
+            )
+            if method in LEARNERS and method != "in_context":
+                missing = [str(s) for s in tables.SIZES if s not in sizes]
+                if missing:
+                    lines.append(f"- {name}: {LABELS[method]} at {', '.join(missing)} pairs.")
+            if seeds < 3:
+                lines.append(
+                    f"- {name}: {LABELS[method]} has {seeds} seed(s) somewhere, not three."
+                )
+        if not any(c["size"] == tables.FULL for c in one["cells"]):
+            lines.append(f"- {name}: the full data (`--sizes full`).")
+        if one["plan"].get("tuning_users") is not None and any(
+            r["method"] in SLOW for r in one["searches"]
+        ):
+            lines.append(f"- {name}: searches on more than {one['plan']['tuning_users']} user(s).")
+    lines.append("- Models of 0.5, 1.5 and 8 billion weights on a GPU.")
+    return "\n".join(lines)
+
+
+def _of_ten(rate: float) -> str:
+    return f"{10 * rate:.1f} in 10"
+
+
+def _plain(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"

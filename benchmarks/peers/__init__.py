@@ -1,0 +1,1 @@
+"""The methods that are compared; each learns from pairs and then speaks."""

@@ -1,0 +1,342 @@
+"""The tables of docs/benchmarks.md, from what `python -m benchmarks run` measured."""
+
+from __future__ import annotations
+
+import statistics as middle
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks import statistics
+from benchmarks.peers.names import LABELS, LEARNERS, REFERENCES, SLOW
+from benchmarks.statistics import Cell, Estimate, select
+
+Found = Mapping[str, Any]
+NOT_RUN = "not run"
+FULL = 4000  # pairs: the full data
+SIZES = (1, 3, 5, 10, 20, 50, 200)
+MANY = 50  # pairs at which quality and cost are compared
+PROFILE_BYTES = 16 * 1024
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(row) + " |" for row in lines)
+
+
+def cells_of(found: Found, method: str, size: int) -> list[Cell]:
+    """The cells of a method at a number of pairs, of the seeds that all users have.
+
+    A mean over some of the users is no figure of the task. References know no number of pairs.
+    """
+    cells = select(found["cells"], method=method, size=0 if method in REFERENCES else size)
+    whole = [
+        seed
+        for seed in sorted({c["seed"] for c in cells})
+        if {c["user"] for c in cells if c["seed"] == seed} == set(found["users"])
+    ]
+    return [c for c in cells if c["seed"] in whole]
+
+
+def references(found: Found, method: str) -> list[Cell]:
+    """The cells of a reference."""
+    return cells_of(found, method, 0)
+
+
+def win_rates(found: Found) -> str:
+    """Win rate by method and number of pairs, with intervals."""
+    rows = []
+    for method in LABELS:
+        row = [LABELS[method]]
+        if method in REFERENCES:
+            estimate = statistics.win_rate(references(found, method))
+            row += [_with_interval(estimate)] + [""] * len(SIZES)
+        else:
+            for size in SIZES:
+                estimate = statistics.win_rate(cells_of(found, method, size))
+                fits = method != "in_context" or size <= 5
+                row.append(_with_interval(estimate) if fits else "does not fit")
+            row.append(_with_interval(statistics.win_rate(cells_of(found, method, FULL))))
+        rows.append(row)
+    return markdown(["method", *(f"{s} pairs" for s in SIZES), "full data"], rows)
+
+
+def by_user(found: Found, size: int = MANY) -> str:
+    """Win rate of every user at one number of pairs."""
+    rows = []
+    for method in LABELS:
+        cells = cells_of(found, method, size)
+        if not cells:
+            continue
+        row = [LABELS[method]]
+        for user in found["users"]:
+            estimate = statistics.win_rate(select(cells, user=user))
+            row.append("" if estimate is None else f"{estimate.mean:.2f}")
+        rows.append(row)
+    return markdown(["method", *found["users"]], rows)
+
+
+def differences(found: Found) -> str:
+    """How far prefcli's win rate is above each peer's, on the cells that both have."""
+    rows = []
+    for method in LEARNERS:
+        if method == "prefcli":
+            continue
+        row, any_there = [LABELS[method]], False
+        for size in SIZES:
+            gap = statistics.difference(
+                cells_of(found, "prefcli", size), cells_of(found, method, size)
+            )
+            any_there |= gap is not None
+            row.append(NOT_RUN if gap is None else _signed(gap))
+        if any_there:
+            rows.append(row)
+    return markdown(["prefcli less", *(f"{s} pairs" for s in SIZES)], rows)
+
+
+def quality(found: Found, size: int = MANY) -> str:
+    """What no user was asked about."""
+    best = references(found, "best_of_16")
+    usual = statistics.mean(best, "nats_per_token")
+    base_other = statistics.mean(references(found, "base"), "other")
+    rows = []
+    for method in LABELS:
+        cells = cells_of(found, method, size)
+        if not cells:
+            rows.append([LABELS[method], NOT_RUN, *[""] * 8])
+            continue
+        nats = statistics.mean(cells, "nats_per_token")
+        other = statistics.mean(cells, "other")
+        rows.append(
+            [
+                LABELS[method],
+                _number(statistics.mean(cells, "judge"), 2),
+                _number(nats, 2),
+                "" if not usual or nats is None else f"{nats / usual:.2f}",
+                *(
+                    _number(statistics.mean(cells, name), 2)
+                    for name in ("distinct_2", "broken", "on_topic")
+                ),
+                _number(statistics.mean(cells, "words"), 0),
+                _number(statistics.mean(cells, "kl"), 3),
+                "" if other is None or base_other is None else f"{other - base_other:+.2f}",
+            ]
+        )
+    return markdown(
+        [
+            "method",
+            "judge's mean",
+            "nats per token",
+            "to best of 16",
+            "distinct-2",
+            "broken",
+            "on topic",
+            "words",
+            "KL, neutral",
+            "other taste",
+        ],
+        rows,
+    )
+
+
+def costs(found: Found, size: int = MANY) -> str:
+    """What one user costs."""
+    rows = []
+    for method in LEARNERS:
+        cells = cells_of(found, method, size)
+        if not cells:
+            rows.append([LABELS[method], NOT_RUN, *[""] * 7])
+            continue
+        whole = statistics.seconds(cells, "whole")
+        lora = statistics.seconds(cells_of(found, "lora_dpo", size), "whole")
+        peak = statistics.mean(cells, "peak_mb")
+        rows.append(
+            [
+                LABELS[method],
+                *(
+                    _seconds(statistics.seconds(cells, name))
+                    for name in ("encode", "train", "whole")
+                ),
+                "" if not lora or not whole else f"1/{lora / whole:.0f}",
+                _seconds(middle.median(c["clock_seconds"] for c in cells)),
+                _number(peak, 0),
+                f"{max(c['bytes'] for c in cells):,}",
+                _reached(found, method, size),
+            ]
+        )
+    return markdown(
+        [
+            "method",
+            "encode",
+            "train",
+            "whole",
+            "of LoRA-DPO",
+            "by the clock",
+            "peak MB",
+            "bytes",
+            "to prefcli's win rate",
+        ],
+        rows,
+    )
+
+
+def settings(found: Found) -> str:
+    """What every search tried and found."""
+    rows = []
+    for record in found["searches"]:
+        tried = {
+            name: sorted({row["setting"][name] for row in record["tried"]})
+            for name in record["tried"][0]["setting"]
+        }
+        grid = "; ".join(f"{name} {', '.join(map(str, values))}" for name, values in tried.items())
+        users = ", ".join(dict.fromkeys(row["user"] for row in record["tried"]))
+        found_setting = ", ".join(f"{name} {value}" for name, value in record["setting"].items())
+        best = _of_setting(record)
+        rows.append(
+            [
+                LABELS[record["method"]],
+                str(record["pairs"]),
+                users,
+                grid,
+                found_setting,
+                f"{best:.2f}",
+                f"{record['cpu_seconds']:.0f}",
+            ]
+        )
+    header = ["method", "pairs", "users", "tried", "found", "its win rate", "CPU seconds"]
+    return markdown(header, rows) if rows else "No search was run."
+
+
+def ranks(tasks: Mapping[str, Found]) -> str:
+    """Mean rank over the tasks and sizes that all of these methods have."""
+    every = {
+        method: [
+            _mean(statistics.win_rate(cells_of(found, method, size)))
+            for found in tasks.values()
+            for size in SIZES
+        ]
+        for method in LEARNERS
+    }
+    fast = {name: row for name, row in every.items() if name not in SLOW and any(row)}
+    slow = {name: row for name, row in every.items() if any(row)}
+    rows = []
+    for title, group in (("without training peers", fast), ("with them", slow)):
+        columns = sum(None not in column for column in zip(*group.values(), strict=True))
+        ordered = statistics.ranks(group)
+        told = sorted((rank, LABELS[name]) for name, rank in ordered.items() if rank is not None)
+        text = ", ".join(f"{label} {rank:.1f}" for rank, label in told)
+        rows.append([title, str(columns), text or "no column that all have"])
+    return markdown(["methods", "columns that all have", "mean rank"], rows)
+
+
+def break_even(tasks: Mapping[str, Found]) -> str:
+    """After how many users stage 1 has paid for itself, against LoRA-DPO."""
+    rows = []
+    for name, found in tasks.items():
+        stage = found.get("stage_one_seconds")
+        ours = statistics.seconds(cells_of(found, "prefcli", MANY), "whole")
+        lora = statistics.seconds(cells_of(found, "lora_dpo", MANY), "whole")
+        if not stage:
+            rows.append([name, "not measured", _seconds(ours), _seconds(lora), ""])
+        elif ours is None or lora is None:
+            rows.append([name, f"{stage:.0f} s", _seconds(ours), _seconds(lora), NOT_RUN])
+        else:
+            users = int(np.ceil(stage / max(lora - ours, 1e-9)))
+            rows.append([name, f"{stage:.0f} s", _seconds(ours), _seconds(lora), f"{users:,}"])
+    return markdown(["task", "stage 1", "prefcli per user", "LoRA-DPO per user", "users"], rows)
+
+
+def mixed(tasks: Mapping[str, Found]) -> str:
+    """32 people in one batch."""
+    rows = []
+    for name, found in tasks.items():
+        runs = found["mixed"]
+        if not runs:
+            rows.append([name, NOT_RUN, "", "", ""])
+            continue
+        plain, together, lora = (
+            np.array([run[way] for run in runs]) for way in ("plain", "mixed", "lora")
+        )
+        speed, low, high = statistics.ratio_interval(plain, together)
+        slower, slow_low, slow_high = statistics.ratio_interval(lora, together)
+        rows.append(
+            [
+                name,
+                str(len(runs)),
+                f"{plain.mean():.2f} s, {together.mean():.2f} s, {lora.mean():.2f} s",
+                f"{speed:.3f} [{low:.3f}, {high:.3f}]",
+                f"{slower:.1f} [{slow_low:.1f}, {slow_high:.1f}]",
+            ]
+        )
+    return markdown(
+        [
+            "task",
+            "paired runs",
+            "plain, 32 profiles, LoRA by turns",
+            "speed of 32 profiles to plain",
+            "times as fast as LoRA",
+        ],
+        rows,
+    )
+
+
+def votes(found: Found | None) -> str:
+    """Accuracy on real individuals' held-out votes."""
+    if found is None:
+        return "The task `arguments` was not run."
+    rows = [
+        [row["way"], f"{row['accuracy']:.3f} [{row['interval'][0]:.3f}, {row['interval'][1]:.3f}]"]
+        for row in found["accuracy"]
+    ]
+    return markdown(["predicted by", "accuracy"], rows)
+
+
+def _of_setting(record: Mapping[str, Any]) -> float:
+    rates = [r["win_rate"] for r in record["tried"] if r["setting"] == record["setting"]]
+    return float(np.mean(rates)) if rates else float("nan")
+
+
+def _reached(found: Found, method: str, size: int) -> str:
+    """Median seconds until a training was as good as prefcli's profile of the same pairs."""
+    if method not in SLOW:
+        return ""
+    ours = {(c["user"], c["seed"]): c["win_rate"] for c in cells_of(found, "prefcli", size)}
+    reached, asked = [], 0
+    for cell in cells_of(found, method, size):
+        aim = ours.get((cell["user"], cell["seed"]))
+        if aim is None or not cell.get("path"):
+            continue
+        asked += 1
+        times = [p["seconds"] for p in cell["path"] if p["win_rate"] >= aim]
+        reached += times[:1]
+    if not asked:
+        return ""
+    told = f"{len(reached)} of {asked} users"
+    return f"{told}, {middle.median(reached):.0f} s" if reached else told
+
+
+def _with_interval(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return NOT_RUN
+    return f"{estimate.mean:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+
+
+def _signed(gap: Estimate) -> str:
+    mark = " **better**" if gap.low > 0 else " **worse**" if gap.high < 0 else ""
+    return f"{gap.mean:+.2f} [{gap.low:+.2f}, {gap.high:+.2f}]{mark}"
+
+
+def _mean(estimate: Estimate | None) -> float | None:
+    return None if estimate is None else estimate.mean
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return NOT_RUN
+    return f"{value:.3f} s" if value < 0.1 else f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
