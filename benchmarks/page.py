@@ -234,17 +234,13 @@ def not_run(found: Mapping[str, Any]) -> str:
                 lines.append(f"- {name}: {LABELS[method]}, at all.")
                 continue
             sizes = [s for s in (0, *tables.SIZES) if cells_of(one, method, s)]
-            seeds = min(
-                (len({c["seed"] for c in cells_of(one, method, s)}) for s in sizes), default=0
-            )
+            seeds = min((_seeds(cells_of(one, method, s)) for s in sizes), default=0)
             if method in LEARNERS and method != "in_context":
                 missing = [str(s) for s in tables.SIZES if s not in sizes]
                 if missing:
                     lines.append(f"- {name}: {LABELS[method]} at {', '.join(missing)} pairs.")
             if seeds < 3:
-                lines.append(
-                    f"- {name}: {LABELS[method]} has {seeds} seed(s) somewhere, not three."
-                )
+                lines.append(f"- {name}: {LABELS[method]} with {seeds} seed(s), not three.")
         if not any(c["size"] == tables.FULL for c in one["cells"]):
             lines.append(f"- {name}: the full data (`--sizes full`).")
         if one["plan"].get("tuning_users") is not None and any(
@@ -253,6 +249,10 @@ def not_run(found: Mapping[str, Any]) -> str:
             lines.append(f"- {name}: searches on more than {one['plan']['tuning_users']} user(s).")
     lines.append("- Models of 0.5, 1.5 and 8 billion weights on a GPU.")
     return "\n".join(lines)
+
+
+def _seeds(cells: Sequence[Mapping[str, Any]]) -> int:
+    return len({c["seed"] for c in cells})
 
 
 def _of_ten(rate: float) -> str:
