@@ -1,4 +1,4 @@
-"""`python -m benchmarks run` measures; `python -m benchmarks report` writes docs/benchmarks.md."""
+"""`python -m benchmarks run`, `sizes`, `report`: measure, at real sizes too, and tell."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ def main() -> None:
         from benchmarks.run import main as run
 
         run(words)
+    elif command == "sizes":
+        from benchmarks.real_sizes import main as sizes
+
+        sizes(words)
     elif command == "report":
         from benchmarks.page import main as report
 
         report(words)
     else:
-        sys.stderr.write("usage: python -m benchmarks run|report ...; --help tells more\n")
+        sys.stderr.write("usage: python -m benchmarks run|sizes|report ...; --help tells more\n")
         raise SystemExit(2)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import aims, statistics, tables
+from benchmarks import aims, statistics, tables, together
 from benchmarks.peers.names import LABELS, LEARNERS, SLOW
 from benchmarks.tables import MANY, cells_of
 
@@ -123,12 +123,16 @@ def page(found: Mapping[str, Any]) -> str:
     if tasks:
         parts += [
             "## All tasks together",
-            tables.ranks(tasks),
+            together.ranks(tasks),
             f"Stage 1 is paid once per base. With {MANY} pairs per user it has paid for itself, "
             "against LoRA-DPO, after so many users:",
-            tables.break_even(tasks),
+            together.break_even(tasks),
             "32 people's prompts at once, 24 tokens each (CPU seconds of the batch):",
-            tables.mixed(tasks),
+            together.mixed(tasks),
+            together.commands(tasks),
+            "Models of real size, random weights (`python -m benchmarks sizes --shape 0.5b`); "
+            "seconds of the clock, LoRA-DPO for one pass over the pairs:",
+            together.real_sizes(found),
         ]
     parts += ["## What was not run", not_run(found)]
     return "\n\n".join(parts) + "\n"
@@ -218,7 +222,7 @@ def of_votes(found: Mapping[str, Any] | None) -> str:
             f" {found['measured_workers']} people of {found['workers']}. The arguments cost the "
             f"base {bits:.2f} bits per byte, its own answers at most {own:.2f}."
         )
-    return f"{text}\n\n{tables.votes(found)}"
+    return f"{text}\n\n{together.votes(found)}"
 
 
 def not_run(found: Mapping[str, Any]) -> str:
@@ -247,7 +251,6 @@ def not_run(found: Mapping[str, Any]) -> str:
             r["method"] in SLOW for r in one["searches"]
         ):
             lines.append(f"- {name}: searches on more than {one['plan']['tuning_users']} user(s).")
-    lines.append("- Models of 0.5, 1.5 and 8 billion weights on a GPU.")
     return "\n".join(lines)
 
 

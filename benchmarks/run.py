@@ -12,18 +12,19 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks import mixed
+from benchmarks import command, mixed
 from benchmarks.machine import machine, versions
 from benchmarks.measure import Ground, cell, paths
 from benchmarks.peers.all import PEERS
 from benchmarks.peers.base import Job, Lesson, Peer
+from benchmarks.plan import PAIRS_PER_PROMPT, QUICK, Place, Plan, grid
 from benchmarks.records import Records
 from benchmarks.search import MARKS, chosen, search
 from benchmarks.tables import FULL, SIZES
@@ -33,67 +34,7 @@ from benchmarks.tasks.base import Arena, Task, best_against_worst, pool
 from prefcli.errors import PrefcliError
 from prefcli.output import Output
 
-PAIRS_PER_PROMPT = 4
 RESULTS = Path("benchmarks/results/run")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to run.
-
-    Args:
-        sizes: Pairs that methods learn from.
-        slow_sizes: The same for those whose fit takes seconds to minutes.
-        seeds: Runs; each has pairs, prompts and random streams of its own.
-        slow_seeds: The same for slow methods.
-        methods: Names.
-        users: At most so many of a task's users; None for all.
-        prompts, neutral: How many of each a run is measured on.
-        tuning_users: At most so many other users take part in searches; None for all.
-        every: 1 to search the whole grid, 2 for every other setting of it.
-        pool: Prompts of which a run's pairs are made.
-        mixed: Paired runs of mixed-profile generation; 0 for none.
-    """
-
-    sizes: tuple[int, ...] = SIZES
-    slow_sizes: tuple[int, ...] = SIZES
-    seeds: int = 3
-    slow_seeds: int = 3
-    methods: tuple[str, ...] = tuple(PEERS)
-    users: int | None = None
-    prompts: int = 24
-    neutral: int = 8
-    tuning_users: int | None = None
-    every: int = 1
-    pool: int = max(SIZES) // PAIRS_PER_PROMPT
-    mixed: int = 30
-
-
-QUICK = Plan(
-    sizes=(1, 5),
-    slow_sizes=(5,),
-    seeds=1,
-    slow_seeds=1,
-    methods=("base", "prefcli", "steering_z", "steering_hidden", "lora_dpo", "best_of_16"),
-    users=1,
-    prompts=6,
-    neutral=3,
-    tuning_users=1,
-    every=3,
-    pool=6,
-    mixed=2,
-)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a cell lies in the grid."""
-
-    task: str
-    method: str
-    user: str
-    size: int
-    seed: int
 
 
 def main(words: Sequence[str]) -> None:
@@ -115,6 +56,7 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument("--slow-seeds", type=int, help="default as --seeds")
     parser.add_argument("--tuning-users", type=int, help="in searches; default all")
     parser.add_argument("--mixed", type=int, default=30, help="paired runs of mixed generation")
+    parser.add_argument("--command", action="store_true", help="time the commands; styles only")
     parser.add_argument("--quick", action="store_true", help="minutes, and no figures to keep")
     parser.add_argument("--output", type=Path, help=f"default {RESULTS}, build/quick if --quick")
     arguments = parser.parse_args(words)
@@ -145,6 +87,7 @@ def run_task(
     cells = Records(work / arena.name / "cells.jsonl")
     searches = Records(work / arena.name / "searches.jsonl")
     speed = Records(work / arena.name / "mixed.jsonl")
+    commands = Records(work / arena.name / "command.jsonl")
     try:
         runner = Runner(arena, plan, work, cells, searches)
         places = [p for p in grid(arena, plan) if not _there(cells, p)]
@@ -156,28 +99,14 @@ def run_task(
                 f"seed {place.seed}: {row['win_rate']:.3f}, {row['seconds']['whole']:.2f} CPU s"
             )
             if number % 25 == 0:
-                write(arena, plan, cells, searches, speed, target)
+                write(arena, plan, cells, searches, speed, commands, target)
+        if plan.command and not commands.rows:
+            commands.add(command.seconds(runner.pairs(_last(arena, plan))))
         if plan.mixed and not speed.rows:
             for row in mixed.measure(arena, plan.mixed):
                 speed.add(row)
     finally:
-        write(arena, plan, cells, searches, speed, target)
-
-
-def grid(arena: Arena, plan: Plan) -> Iterator[Place]:
-    """All places, the cheap ones first."""
-    users = list(arena.users)[: plan.users]
-    peers = [PEERS[name] for name in plan.methods]
-    for slow in (False, True):
-        for seed in range(plan.slow_seeds if slow else plan.seeds):
-            for size in _middle_first(plan.slow_sizes) if slow else plan.sizes:
-                for peer in peers:
-                    if peer.slow == slow and not peer.reference and size <= (peer.largest or size):
-                        yield from (Place(arena.name, peer.name, u, size, seed) for u in users)
-            if not slow:
-                for peer in peers:
-                    if peer.reference:
-                        yield from (Place(arena.name, peer.name, u, 0, seed) for u in users)
+        write(arena, plan, cells, searches, speed, commands, target)
 
 
 class Runner:
@@ -210,7 +139,7 @@ class Runner:
             self.arena,
             place.user,
             taste,
-            self._pairs(place) if place.size else (),
+            self.pairs(place) if place.size else (),
             seed=place.seed,
             setting=chosen(self.searches.rows, place.task, place.method, place.size),
         )
@@ -223,7 +152,8 @@ class Runner:
             found = cell(peer, job, ground)
         return {**asdict(place), **found}
 
-    def _pairs(self, place: Place) -> list[Any]:
+    def pairs(self, place: Place) -> list[Any]:
+        """What the user says there."""
         count = FULL // PAIRS_PER_PROMPT if place.size > max(SIZES) else self.plan.pool
         key = (place.seed, count)
         if key not in self._pools:
@@ -243,7 +173,13 @@ class Runner:
 
 
 def write(
-    arena: Arena, plan: Plan, cells: Records, searches: Records, speed: Records, target: Path
+    arena: Arena,
+    plan: Plan,
+    cells: Records,
+    searches: Records,
+    speed: Records,
+    commands: Records,
+    target: Path,
 ) -> None:
     """Everything that is there, as one JSON file with a cell per line."""
     head = {
@@ -265,7 +201,12 @@ def write(
     }
     target.mkdir(parents=True, exist_ok=True)
     lines = [json.dumps(head, indent=1, ensure_ascii=False)[:-2] + ","]
-    parts = (("searches", searches.rows), ("mixed", speed.rows), ("cells", cells.rows))
+    parts = (
+        ("searches", searches.rows),
+        ("mixed", speed.rows),
+        ("command", commands.rows),
+        ("cells", cells.rows),
+    )
     for number, (name, rows) in enumerate(parts):
         body = ",\n".join("  " + json.dumps(row, ensure_ascii=False) for row in rows)
         end = "" if number == len(parts) - 1 else ","
@@ -273,6 +214,11 @@ def write(
     text = "\n".join([*lines, "}"]) + "\n"
     json.loads(text)
     (target / f"{arena.name}.json").write_text(text, encoding="utf-8")
+
+
+def _last(arena: Arena, plan: Plan) -> Place:
+    """The most that one user says."""
+    return Place(arena.name, "prefcli", next(iter(arena.users)), max(plan.sizes), 0)
 
 
 def _recorded(peer: Peer, path: list[dict[str, float]]) -> Any:
@@ -288,11 +234,6 @@ def _there(cells: Records, place: Place) -> bool:
     return any(all(row[k] == v for k, v in wanted.items()) for row in cells.rows)
 
 
-def _middle_first(sizes: Sequence[int]) -> list[int]:
-    """Slow methods start with the size that people most likely have."""
-    return sorted(sizes, key=lambda size: (abs(size - 50), size))
-
-
 def _plan(arguments: argparse.Namespace) -> Plan:
     return Plan(
         sizes=tuple(arguments.sizes),
@@ -302,6 +243,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         methods=tuple(arguments.methods),
         tuning_users=arguments.tuning_users,
         mixed=arguments.mixed,
+        command=arguments.command,
     )
 
 

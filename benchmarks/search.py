@@ -70,7 +70,7 @@ def search(
                 setting=setting,
                 held_out=said[MANY : MANY + HELD_OUT] if peer.slow else (),
             )
-            key = {"method": peer.name, "size": size, "user": name, "grid": number}
+            key = {"method": peer.name, "size": size, "user": name, "setting": dict(setting)}
             done = next((r for r in tried.rows if all(r[k] == v for k, v in key.items())), None)
             if done is None:
                 started = time.process_time()

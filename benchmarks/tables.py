@@ -156,11 +156,11 @@ def costs(found: Found, size: int = MANY) -> str:
             [
                 LABELS[method],
                 *(
-                    _seconds(statistics.seconds(cells, name))
+                    in_seconds(statistics.seconds(cells, name))
                     for name in ("encode", "train", "whole")
                 ),
                 "" if not lora or not whole else f"1/{lora / whole:.0f}",
-                _seconds(middle.median(c["clock_seconds"] for c in cells)),
+                in_seconds(middle.median(c["clock_seconds"] for c in cells)),
                 _number(peak, 0),
                 f"{max(c['bytes'] for c in cells):,}",
                 _reached(found, method, size),
@@ -209,90 +209,6 @@ def settings(found: Found) -> str:
     return markdown(header, rows) if rows else "No search was run."
 
 
-def ranks(tasks: Mapping[str, Found]) -> str:
-    """Mean rank over the tasks and sizes that all of these methods have."""
-    every = {
-        method: [
-            _mean(statistics.win_rate(cells_of(found, method, size)))
-            for found in tasks.values()
-            for size in SIZES
-        ]
-        for method in LEARNERS
-    }
-    fast = {name: row for name, row in every.items() if name not in SLOW and any(row)}
-    slow = {name: row for name, row in every.items() if any(row)}
-    rows = []
-    for title, group in (("without training peers", fast), ("with them", slow)):
-        columns = sum(None not in column for column in zip(*group.values(), strict=True))
-        ordered = statistics.ranks(group)
-        told = sorted((rank, LABELS[name]) for name, rank in ordered.items() if rank is not None)
-        text = ", ".join(f"{label} {rank:.1f}" for rank, label in told)
-        rows.append([title, str(columns), text or "no column that all have"])
-    return markdown(["methods", "columns that all have", "mean rank"], rows)
-
-
-def break_even(tasks: Mapping[str, Found]) -> str:
-    """After how many users stage 1 has paid for itself, against LoRA-DPO."""
-    rows = []
-    for name, found in tasks.items():
-        stage = found.get("stage_one_seconds")
-        ours = statistics.seconds(cells_of(found, "prefcli", MANY), "whole")
-        lora = statistics.seconds(cells_of(found, "lora_dpo", MANY), "whole")
-        if not stage:
-            rows.append([name, "not measured", _seconds(ours), _seconds(lora), ""])
-        elif ours is None or lora is None:
-            rows.append([name, f"{stage:.0f} s", _seconds(ours), _seconds(lora), NOT_RUN])
-        else:
-            users = int(np.ceil(stage / max(lora - ours, 1e-9)))
-            rows.append([name, f"{stage:.0f} s", _seconds(ours), _seconds(lora), f"{users:,}"])
-    return markdown(["task", "stage 1", "prefcli per user", "LoRA-DPO per user", "users"], rows)
-
-
-def mixed(tasks: Mapping[str, Found]) -> str:
-    """32 people in one batch."""
-    rows = []
-    for name, found in tasks.items():
-        runs = found["mixed"]
-        if not runs:
-            rows.append([name, NOT_RUN, "", "", ""])
-            continue
-        plain, together, lora = (
-            np.array([run[way] for run in runs]) for way in ("plain", "mixed", "lora")
-        )
-        speed, low, high = statistics.ratio_interval(plain, together)
-        slower, slow_low, slow_high = statistics.ratio_interval(lora, together)
-        rows.append(
-            [
-                name,
-                str(len(runs)),
-                f"{plain.mean():.2f} s, {together.mean():.2f} s, {lora.mean():.2f} s",
-                f"{speed:.3f} [{low:.3f}, {high:.3f}]",
-                f"{slower:.1f} [{slow_low:.1f}, {slow_high:.1f}]",
-            ]
-        )
-    return markdown(
-        [
-            "task",
-            "paired runs",
-            "plain, 32 profiles, LoRA by turns",
-            "speed of 32 profiles to plain",
-            "times as fast as LoRA",
-        ],
-        rows,
-    )
-
-
-def votes(found: Found | None) -> str:
-    """Accuracy on real individuals' held-out votes."""
-    if found is None:
-        return "The task `arguments` was not run."
-    rows = [
-        [row["way"], f"{row['accuracy']:.3f} [{row['interval'][0]:.3f}, {row['interval'][1]:.3f}]"]
-        for row in found["accuracy"]
-    ]
-    return markdown(["predicted by", "accuracy"], rows)
-
-
 def _of_setting(record: Mapping[str, Any]) -> float:
     rates = [r["win_rate"] for r in record["tried"] if r["setting"] == record["setting"]]
     return float(np.mean(rates)) if rates else float("nan")
@@ -328,7 +244,8 @@ def _signed(gap: Estimate) -> str:
     return f"{gap.mean:+.2f} [{gap.low:+.2f}, {gap.high:+.2f}]{mark}"
 
 
-def _mean(estimate: Estimate | None) -> float | None:
+def mean_of(estimate: Estimate | None) -> float | None:
+    """The mean alone."""
     return None if estimate is None else estimate.mean
 
 
@@ -336,7 +253,8 @@ def _number(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
-def _seconds(value: float | None) -> str:
+def in_seconds(value: float | None) -> str:
+    """Seconds with as many digits as mean something."""
     if value is None:
         return NOT_RUN
     return f"{value:.3f} s" if value < 0.1 else f"{value:.2f} s" if value < 10 else f"{value:.0f} s"

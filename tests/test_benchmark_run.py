@@ -15,16 +15,18 @@ import torch
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # benchmarks are not installed
 
-from benchmarks import page, statistics, tables
+from benchmarks import command, page, real_sizes, statistics, tables
 from benchmarks.answers import Model
+from benchmarks.judges import Pair
 from benchmarks.measure import Ground, broken, measured
 from benchmarks.peers.all import PEERS
 from benchmarks.peers.base import Job, Voice, wins
 from benchmarks.peers.names import LABELS, LEARNERS, REFERENCES
 from benchmarks.peers.steering import direction, steering_hidden
 from benchmarks.peers.tuning import speaking
+from benchmarks.plan import Plan, grid
 from benchmarks.records import Records
-from benchmarks.run import Plan, grid, run_task
+from benchmarks.run import run_task
 from benchmarks.search import chosen, search
 from benchmarks.tasks.base import Arena, Taste, best_against_worst, each, pool
 from benchmarks.tasks.classifiers import Judge, Labeller, accuracy
@@ -347,3 +349,17 @@ class TestPage:
     def test_every_method_has_a_peer_and_a_name(self) -> None:
         assert set(PEERS) == set(LABELS)
         assert set(LEARNERS) | set(REFERENCES) == set(LABELS)
+
+
+class TestCosts:
+    def test_real_sizes_are_timed_with_both_methods(self) -> None:
+        pytest.importorskip("trl", reason="the bench extra brings TRL")
+        found = real_sizes.measure(tiny_base("qwen2"), pairs=2, tokens=5, rounds=1)
+        assert set(found["seconds"]) == {"prefcli", "lora_dpo"}
+        assert found["seconds"]["lora_dpo"] > found["seconds"]["prefcli"] > 0
+
+    @pytest.mark.slow
+    def test_the_commands_are_timed_as_processes(self) -> None:
+        found = command.seconds([Pair("What is tea?", "A drink.", "It depends on many things.")])
+        assert found["ingest"] > 0.05
+        assert found["fit"] > 0.5
