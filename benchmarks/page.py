@@ -9,10 +9,11 @@ import argparse
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from benchmarks import aims, statistics, tables, together
-from benchmarks.peers.names import LABELS, LEARNERS, SLOW
+from benchmarks.peers.names import LABELS, LEARNERS
 from benchmarks.tables import MANY, cells_of
 
 ROOT = Path(__file__).parent.parent
@@ -109,14 +110,16 @@ def page(found: Mapping[str, Any]) -> str:
         parts += [
             "![Win rate by number of answers given](benchmarks-answers.svg)",
             "![Win rate by seconds spent](benchmarks-seconds.svg)",
-            "Numbers beside points of the second picture are pairs. A dotted line is best of 16, a "
-            "dashed one the oracle, the grey one the base.",
+            _wrapped(
+                "Numbers beside points of the second picture are pairs. A dotted line is best of "
+                "16, a dashed one the oracle, the grey one the base."
+            ),
             "## What was aimed at",
             aims.table(tasks),
         ]
     parts.append(MEASURED.rstrip())
     for name in TASKS:
-        parts.append(f"## {name}\n\n{ABOUT[name]}")
+        parts.append(f"## {name}\n\n{_wrapped(ABOUT[name])}")
         parts.append(of_task(tasks[name]) if name in tasks else "Not run.")
     parts.append("## Real individuals' votes")
     parts.append(of_votes(found.get("arguments")))
@@ -124,14 +127,19 @@ def page(found: Mapping[str, Any]) -> str:
         parts += [
             "## All tasks together",
             together.ranks(tasks),
-            f"Stage 1 is paid once per base. With {MANY} pairs per user it has paid for itself, "
-            "against LoRA-DPO, after so many users:",
+            _wrapped(
+                f"Stage 1 is paid once per base. With {MANY} pairs per user it has paid for "
+                "itself, against LoRA-DPO, after so many users (stage 1 by the clock where the "
+                "space was trained by `benchmarks.space` alone):"
+            ),
             together.break_even(tasks),
             "32 people's prompts at once, 24 tokens each (CPU seconds of the batch):",
             together.mixed(tasks),
             together.commands(tasks),
-            "Models of real size, random weights (`python -m benchmarks sizes --shape 0.5b`); "
-            "seconds of the clock, LoRA-DPO for one pass over the pairs:",
+            _wrapped(
+                "Models of real size, random weights (`python -m benchmarks sizes --shape 0.5b`); "
+                "seconds of the clock, LoRA-DPO for one pass over the pairs:"
+            ),
             together.real_sizes(found),
         ]
     parts += ["## What was not run", not_run(found)]
@@ -141,7 +149,10 @@ def page(found: Mapping[str, Any]) -> str:
 def in_words(tasks: Mapping[str, Any]) -> str:
     """What a user can take from it, sentence by sentence from the results."""
     told = [_sentence(name, found) for name, found in tasks.items()]
-    return "\n".join(f"- {text}" for text in told if text) or "Nothing was measured yet."
+    return (
+        "\n".join(_wrapped(f"- {text}", "  ") for text in told if text)
+        or "Nothing was measured yet."
+    )
 
 
 def _sentence(name: str, found: Mapping[str, Any]) -> str:
@@ -181,11 +192,13 @@ def of_task(found: Mapping[str, Any]) -> str:
     host, tools = found["machine"], found["versions"]
     seeds = sorted({c["seed"] for c in found["cells"]})
     parts = [
-        f"{found['base_parameters'] / 1e6:.1f} million weights, a space of {found['directions']} "
-        f"directions. Measured on {host['processor']}, {host['cores']} cores, "
-        f"{host['threads']} thread(s), {host['system']}; "
-        + ", ".join(f"{name} {version}" for name, version in tools.items())
-        + f". Seeds {', '.join(map(str, seeds))}; which methods have fewer is at the end.",
+        _wrapped(
+            f"{found['base_parameters'] / 1e6:.1f} million weights, a space of "
+            f"{found['directions']} directions. Measured on {host['processor']}, {host['cores']} "
+            f"cores, {host['threads']} thread(s), {host['system']}; "
+            + ", ".join(f"{name} {version}" for name, version in tools.items())
+            + f". Seeds {', '.join(map(str, seeds))}; which methods have fewer is at the end."
+        ),
     ]
     if found["accuracies"]:
         parts.append(
@@ -222,7 +235,7 @@ def of_votes(found: Mapping[str, Any] | None) -> str:
             f" {found['measured_workers']} people of {found['workers']}. The arguments cost the "
             f"base {bits:.2f} bits per byte, its own answers at most {own:.2f}."
         )
-    return f"{text}\n\n{together.votes(found)}"
+    return f"{_wrapped(text)}\n\n{together.votes(found)}"
 
 
 def not_run(found: Mapping[str, Any]) -> str:
@@ -247,11 +260,15 @@ def not_run(found: Mapping[str, Any]) -> str:
                 lines.append(f"- {name}: {LABELS[method]} with {seeds} seed(s), not three.")
         if not any(c["size"] == tables.FULL for c in one["cells"]):
             lines.append(f"- {name}: the full data (`--sizes full`).")
-        if one["plan"].get("tuning_users") is not None and any(
-            r["method"] in SLOW for r in one["searches"]
-        ):
-            lines.append(f"- {name}: searches on more than {one['plan']['tuning_users']} user(s).")
-    return "\n".join(lines)
+        for record in one["searches"]:
+            users = {row["user"] for row in record["tried"]}
+            left = [user for user in one["tuning_users"] if user not in users]
+            if left:
+                lines.append(
+                    f"- {name}: the search for {LABELS[record['method']]}'s setting at "
+                    f"{record['pairs']} pairs on {', '.join(left)}."
+                )
+    return "\n".join(_wrapped(line, "  ") for line in lines)
 
 
 def _seeds(cells: Sequence[Mapping[str, Any]]) -> int:
@@ -260,6 +277,11 @@ def _seeds(cells: Sequence[Mapping[str, Any]]) -> int:
 
 def _of_ten(rate: float) -> str:
     return f"{10 * rate:.1f} in 10"
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    """A paragraph of at most 100 columns."""
+    return fill(text, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _plain(seconds: float) -> str:

@@ -25,7 +25,7 @@ from benchmarks.tasks.base import Arena, best_against_worst, pool
 
 FEW, MANY = 5, 25  # pairs that the search learns from
 BORDER = 10  # up to so many pairs the setting for few is used
-HELD_OUT = 15  # pairs that decide when to stop
+HELD_OUT = 5  # prompts whose pairs, three of each, decide when to stop
 PROMPTS = 18
 MARKS = (1, 3, 5, 10)  # passes after which the win rate is taken
 
@@ -53,11 +53,14 @@ def search(
     """
     size = FEW if pairs <= BORDER else MANY
     ground = _ground(arena)
-    learned = list(arena.search_prompts[PROMPTS : PROMPTS + FEW + MANY])
+    learned = list(arena.search_prompts[PROMPTS : PROMPTS + MANY + HELD_OUT])
     answers = pool(arena, learned, "search", work)
     found: list[dict[str, Any]] = []
     for name, taste in list(arena.tuning.items())[:users]:
-        said = best_against_worst(learned, answers, taste.label, 4 * len(learned), 0)
+        said, held_out = (
+            best_against_worst(learned[part], answers[part], taste.label, count, 0)
+            for part, count in ((slice(MANY), MANY), (slice(MANY, None), 3 * HELD_OUT))
+        )
         for number, setting in enumerate(peer.grid):
             if number % every:
                 continue
@@ -68,7 +71,7 @@ def search(
                 said[:size],
                 seed=0,
                 setting=setting,
-                held_out=said[MANY : MANY + HELD_OUT] if peer.slow else (),
+                held_out=held_out if peer.slow else (),
             )
             key = {"method": peer.name, "size": size, "user": name, "setting": dict(setting)}
             done = next((r for r in tried.rows if all(r[k] == v for k, v in key.items())), None)

@@ -99,6 +99,7 @@ def as_base(tuned: Any, base: Base) -> Base:
 def _teach(job: Job, config: Any, method: str) -> Lesson:
     try:
         from datasets import Dataset, disable_progress_bars, load_from_disk
+        from transformers import PrinterCallback
         from trl import DPOConfig, DPOTrainer
     except ImportError as error:
         raise PrefcliError(
@@ -141,6 +142,7 @@ def _teach(job: Job, config: Any, method: str) -> Lesson:
             peft_config=config,
         )
 
+        trainer.remove_callback(PrinterCallback)  # what it prints goes to stdout
         trainer.model.register_forward_hook(_answers_alone, with_kwargs=True)
 
         def speaker() -> Speaker:
