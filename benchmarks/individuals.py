@@ -41,6 +41,7 @@ from prefcli.solvers.population import Likelihoods, learn_population, likelihood
 
 ARCHIVE = Path("ukpconvarg1") / "UKPConvArg1-full-XML.dev24.tar.xz"
 RECIPE = Path(__file__).parent.parent / "docs" / "recipes" / "ukpconvarg1.py"
+RESULT = "individuals.json"
 FEWEST_VOTES = 20
 FOLDS = 5
 WAYS = ("own", "own + others", "others", "everybody", "length", "majority")

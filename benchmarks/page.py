@@ -1,6 +1,7 @@
 """docs/benchmarks.md from the committed results: `python -m benchmarks report`.
 
-The page says nothing that is not in `benchmarks/results/run/`; a test makes it again and compares.
+The page says nothing that is not in `benchmarks/results/run/` and, for real individuals' votes, in
+`benchmarks/results/individuals.json`; a test makes it again and compares.
 """
 
 from __future__ import annotations
@@ -90,11 +91,12 @@ def main(words: Sequence[str]) -> None:
 
 
 def read(results: Path) -> dict[str, Any]:
-    """What was measured, by task."""
-    return {
-        path.stem: json.loads(path.read_text(encoding="utf-8"))
-        for path in sorted(results.glob("*.json"))
-    }
+    """What was measured, by task; real individuals' votes lie beside the rest."""
+    paths = {path.stem: path for path in sorted(results.glob("*.json"))}
+    votes = results.parent / "individuals.json"
+    if votes.exists():
+        paths["arguments"] = votes
+    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items()}
 
 
 def with_cells(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,13 +164,13 @@ def _sentence(name: str, found: Mapping[str, Any]) -> str:
         return ""
     few, many = min(there), max(there)
     text = (
-        f"**{name}**: with a profile from {few} of your answers, {_of_ten(there[few].mean)} of "
-        f"the answers you get suit you better than the base's; from {many}, "
-        f"{_of_ten(there[many].mean)}."
+        f"**{name}**: with a profile from {few} of your choices between two answers, "
+        f"{_of_ten(there[few].mean)} of the answers you get suit you better than the base's (5 "
+        f"would be chance); from {many}, {_of_ten(there[many].mean)}."
     )
     best = statistics.win_rate(cells_of(found, "best_of_16", 0))
     if best is not None:
-        text += f" Choosing among 16 answers by hand each time would give {_of_ten(best.mean)}."
+        text += f" Choosing among 16 answers anew each time would give {_of_ten(best.mean)}."
     ours = cells_of(found, "prefcli", MANY)
     for method in ("lora_dpo", "steering_z"):
         theirs = cells_of(found, method, MANY)

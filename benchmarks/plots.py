@@ -98,6 +98,8 @@ def by_seconds(results: Mapping[str, Mapping[str, Any]], path: Path) -> None:
                         fontsize=8.5, color=colour, ha="center",
                     )  # fmt: skip
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.xaxis.set_minor_formatter(lambda *_: "")
         axes.set_xlabel("CPU seconds per user, encoding included")
 
     _figure(results, path, draw)

@@ -19,13 +19,16 @@ WORKED_ON = "dialogue"  # the task whose base reads arguments best of those that
 
 
 def run(data: Path | None, work: Path, target: Path, output: Output) -> None:
-    """Measure with the base and space of `WORKED_ON` where they are below `work`, else embedded."""
+    """Measure with the base and space of `WORKED_ON` where they are below `work`, else embedded.
+
+    The results lie beside the directory of the other tasks', where `benchmarks.individuals` puts
+    them.
+    """
     if data is None:
         raise DataError("arguments needs --data, the directory that ukpconvarg1/ lies in")
-    path = target / f"{NAME}.json"
     base, space = work / WORKED_ON / "base", work / WORKED_ON / "spaces" / "usual"
     if not (base.exists() and space.exists()):
         base, space = tiny.base_directory(), tiny.space_directory()
     found = individuals.measure(data, base, space, 0, output)
-    individuals.write(found, path)
+    individuals.write(found, target.parent / individuals.RESULT)
     output.text(individuals.table(found))
