@@ -16,6 +16,7 @@ Found = Mapping[str, Any]
 NOT_RUN = "not run"
 FULL = 4000  # pairs: the full data
 SIZES = (1, 3, 5, 10, 20, 50, 200)
+COLUMNS = ("1 pair", *(f"{size} pairs" for size in SIZES[1:]))
 MANY = 50  # pairs at which quality and cost are compared
 PROFILE_BYTES = 16 * 1024
 
@@ -60,7 +61,7 @@ def win_rates(found: Found) -> str:
                 row.append(_with_interval(estimate) if fits else "does not fit")
             row.append(_with_interval(statistics.win_rate(cells_of(found, method, FULL))))
         rows.append(row)
-    return markdown(["method", *(f"{s} pairs" for s in SIZES), "full data"], rows)
+    return markdown(["method", *COLUMNS, "full data"], rows)
 
 
 def by_user(found: Found, size: int = MANY) -> str:
@@ -93,7 +94,7 @@ def differences(found: Found) -> str:
             row.append(NOT_RUN if gap is None else _signed(gap))
         if any_there:
             rows.append(row)
-    return markdown(["prefcli less", *(f"{s} pairs" for s in SIZES)], rows)
+    return markdown(["prefcli less", *COLUMNS], rows)
 
 
 def quality(found: Found, size: int = MANY) -> str:
@@ -147,7 +148,7 @@ def costs(found: Found, size: int = MANY) -> str:
     for method in LEARNERS:
         cells = cells_of(found, method, size)
         if not cells:
-            rows.append([LABELS[method], NOT_RUN, *[""] * 7])
+            rows.append([LABELS[method], NOT_RUN, *[""] * 6])
             continue
         whole = statistics.seconds(cells, "whole")
         lora = statistics.seconds(cells_of(found, "lora_dpo", size), "whole")
@@ -160,7 +161,6 @@ def costs(found: Found, size: int = MANY) -> str:
                     for name in ("encode", "train", "whole")
                 ),
                 "" if not lora or not whole else f"1/{lora / whole:.0f}",
-                in_seconds(middle.median(c["clock_seconds"] for c in cells)),
                 _number(peak, 0),
                 f"{max(c['bytes'] for c in cells):,}",
                 _reached(found, method, size),
@@ -173,7 +173,6 @@ def costs(found: Found, size: int = MANY) -> str:
             "train",
             "whole",
             "of LoRA-DPO",
-            "by the clock",
             "peak MB",
             "bytes",
             "to prefcli's win rate",
