@@ -31,7 +31,7 @@ from benchmarks.tables import FULL, SIZES
 from benchmarks.tasks import arguments as arguments_task
 from benchmarks.tasks.all import TASKS
 from benchmarks.tasks.base import Arena, Task, best_against_worst, pool
-from prefcli.errors import PrefcliError
+from prefcli.errors import DataError, PrefcliError
 from prefcli.output import Output
 
 RESULTS = Path("benchmarks/results/run")
@@ -75,6 +75,9 @@ def main(words: Sequence[str]) -> None:
         except PrefcliError as error:
             output.error(error.message, error.details)
             raise SystemExit(error.exit_code) from error
+        except KeyboardInterrupt:
+            output.note("stopped; what is done is kept, the same command goes on")
+            raise SystemExit(130) from None
 
 
 def run_task(
@@ -84,6 +87,7 @@ def run_task(
     arena = task.open(data, work, output.progress)
     for name, value in arena.accuracies.items():
         output.text(f"{arena.name}: {name} right on {value:.3f} of held-out documents")
+    check_same(work / arena.name / "measured-on.json", arena, plan)
     cells = Records(work / arena.name / "cells.jsonl")
     searches = Records(work / arena.name / "searches.jsonl")
     speed = Records(work / arena.name / "mixed.jsonl")
@@ -102,11 +106,37 @@ def run_task(
                 write(arena, plan, cells, searches, speed, commands, target)
         if plan.command and not commands.rows:
             commands.add(command.seconds(runner.pairs(_last(arena, plan))))
-        if plan.mixed and not speed.rows:
-            for row in mixed.measure(arena, plan.mixed):
+        if len(speed.rows) < plan.mixed:
+            for row in mixed.measure(arena, plan.mixed - len(speed.rows)):
                 speed.add(row)
     finally:
         write(arena, plan, cells, searches, speed, commands, target)
+
+
+def check_same(path: Path, arena: Arena, plan: Plan) -> None:
+    """Refuse to mix cells of different bases, spaces or prompts.
+
+    Raises:
+        DataError: what is kept here was measured on something else.
+    """
+    now = {
+        "base": arena.model.base.fingerprint(),
+        "space": arena.model.space.fingerprint(),
+        "prompts": plan.prompts,
+        "neutral": plan.neutral,
+        "pool": plan.pool,
+    }
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(now) + "\n", encoding="utf-8")
+        return
+    before = json.loads(path.read_text(encoding="utf-8"))
+    changed = [name for name, value in now.items() if before[name] != value]
+    if changed:
+        raise DataError(
+            f"{path.parent} holds cells of another {' and '.join(changed)}: remove it, or name "
+            "another --work"
+        )
 
 
 class Runner:

@@ -31,6 +31,7 @@ from benchmarks.search import chosen, search
 from benchmarks.tasks.base import Arena, Taste, best_against_worst, each, pool
 from benchmarks.tasks.classifiers import Judge, Labeller, accuracy
 from benchmarks.tasks.summaries import SAMPLE, prompts
+from prefcli.errors import DataError
 from prefcli.output import Output
 from tests.random_spaces import random_space
 from tests.tiny_bases import tiny_base
@@ -238,6 +239,14 @@ class TestGrid:
         keys = ("method", "user", "size", "seed", "wins")
         told = [{key: cell[key] for key in keys} for cell in again["cells"]]
         assert told == [{key: cell[key] for key in keys} for cell in whole["cells"]]
+
+    def test_cells_of_another_base_or_other_prompts_are_not_mixed(
+        self, arena: Arena, work: Path
+    ) -> None:
+        plan = dataclasses.replace(TINY, methods=("base",), seeds=1)
+        self.go(arena, work, plan)
+        with pytest.raises(DataError, match="another prompts: remove it"):
+            self.go(arena, work, dataclasses.replace(plan, prompts=4))
 
     def test_references_have_no_size_and_examples_no_more_than_fit(self, arena: Arena) -> None:
         plan = dataclasses.replace(TINY, methods=tuple(LABELS), sizes=(1, 20), slow_sizes=(20,))
