@@ -31,8 +31,8 @@ MOST_EPOCHS = 10
 PATIENCE = 2  # passes without a better loss on held-out pairs
 VIRTUAL_TOKENS = 8
 RANK = 8
-LORA_GRID: tuple[Setting, ...] = tuple({"rate": r} for r in (1e-5, 1e-4, 1e-3, 3e-3))
-PROMPT_GRID: tuple[Setting, ...] = tuple({"rate": r} for r in (1e-4, 1e-3, 1e-2))
+LORA_GRID: tuple[Setting, ...] = tuple({"rate": r} for r in (1e-5, 1e-4, 1e-3, 3e-3, 1e-2))
+PROMPT_GRID: tuple[Setting, ...] = tuple({"rate": r} for r in (1e-4, 1e-3, 1e-2, 3e-2))
 
 
 def lora_dpo(job: Job) -> Lesson:
