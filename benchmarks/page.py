@@ -219,10 +219,29 @@ def of_task(found: Mapping[str, Any]) -> str:
         tables.quality(found),
         f"Cost per user at {MANY} pairs, CPU seconds:",
         tables.costs(found),
+        _wrapped(
+            "Win rate along the trainings of the first seed, on the very prompts that are measured "
+            "on: the best of a row is what a training could have had with hindsight. "
+            + too_far(found)
+        ),
+        tables.along(found),
         "Settings, looked for on other users:",
         tables.settings(found),
     ]
     return "\n\n".join(parts)
+
+
+def too_far(found: Mapping[str, Any]) -> str:
+    """Whether settings that were found on fewer pairs train for too long on more."""
+    watched = [c["path"] for c in found["cells"] if c.get("path")]
+    early = sum(max(p["win_rate"] for p in path[:-1]) > path[-1]["win_rate"] for path in watched)
+    if not early:
+        return ""
+    return (
+        f"In {early} of {len(watched)} an earlier pass was better than the last: the setting, found "
+        "on fewer pairs, where a pass is fewer steps, goes too far on these, and the peer could "
+        "have had more than the tables above give it."
+    )
 
 
 def of_votes(found: Mapping[str, Any] | None) -> str:

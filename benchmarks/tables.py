@@ -181,6 +181,35 @@ def costs(found: Found, size: int = MANY) -> str:
     )
 
 
+def along(found: Found) -> str:
+    """Win rates along the trainings that were watched, each beside prefcli's of the same pairs."""
+    rows = []
+    ours = {
+        (c["user"], c["size"], c["seed"]): c["win_rate"]
+        for c in select(found["cells"], method="prefcli")
+    }
+    for cell in found["cells"]:
+        if not cell.get("path"):
+            continue
+        setting = ", ".join(f"{k} {v}" for k, v in cell["setting"].items() if k != "epochs")
+        told = "; ".join(
+            f"{p['passes']}: {p['win_rate']:.2f} in {p['seconds']:.0f} s" for p in cell["path"]
+        )
+        mine = ours.get((cell["user"], cell["size"], cell["seed"]))
+        rows.append(
+            [
+                LABELS[cell["method"]],
+                cell["user"],
+                str(cell["size"]),
+                setting,
+                told,
+                _number(mine, 2),
+            ]
+        )
+    header = ["method", "user", "pairs", "setting", "after so many passes", "prefcli"]
+    return markdown(header, rows) if rows else "No training was watched."
+
+
 def settings(found: Found) -> str:
     """What every search tried and found."""
     rows = []
