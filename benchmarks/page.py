@@ -186,7 +186,28 @@ def _sentence(name: str, found: Mapping[str, Any]) -> str:
             f"({gap.mean:+.2f} in win rate), for {_plain(spent[0])} of work against "
             f"{_plain(spent[1])}."
         )
-    return text
+    return text + hindsight(found)
+
+
+def hindsight(found: Mapping[str, Any]) -> str:
+    """The best pass of the trainings that were watched, beside profiles from the same pairs."""
+    ours = {
+        (c["user"], c["size"], c["seed"]): c["win_rate"]
+        for c in found["cells"]
+        if c["method"] == "prefcli"
+    }
+    watched = [
+        (max(point["win_rate"] for point in c["path"]), ours[c["user"], c["size"], c["seed"]])
+        for c in found["cells"]
+        if c.get("path") and c["method"] == "lora_dpo" and (c["user"], c["size"], c["seed"]) in ours
+    ]
+    if not watched:
+        return ""
+    best, mine = (sum(column) / len(watched) for column in zip(*watched, strict=True))
+    return (
+        f" With hindsight, stopped at its best pass, LoRA-DPO would have won {_of_ten(best)} for "
+        f"the {len(watched)} people whose trainings were watched, a profile {_of_ten(mine)}."
+    )
 
 
 def of_task(found: Mapping[str, Any]) -> str:
@@ -238,8 +259,8 @@ def too_far(found: Mapping[str, Any]) -> str:
     if not early:
         return ""
     return (
-        f"In {early} of {len(watched)} an earlier pass was better than the last: the setting, found "
-        "on fewer pairs, where a pass is fewer steps, goes too far on these, and the peer could "
+        f"In {early} of {len(watched)} an earlier pass was better than the last: the setting, "
+        "found on fewer pairs, where a pass is fewer steps, goes too far on these, and the peer could "
         "have had more than the tables above give it."
     )
 
