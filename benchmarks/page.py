@@ -260,8 +260,8 @@ def too_far(found: Mapping[str, Any]) -> str:
         return ""
     return (
         f"In {early} of {len(watched)} an earlier pass was better than the last: the setting, "
-        "found on fewer pairs, where a pass is fewer steps, goes too far on these, and the peer could "
-        "have had more than the tables above give it."
+        "found on fewer pairs, where a pass is fewer steps, goes too far on these, and the peer "
+        "could have had more than the tables above give it."
     )
 
 
