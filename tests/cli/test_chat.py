@@ -17,6 +17,9 @@ from prefcli.services.generator import Generator, Job
 from tests.cli.conftest import Run
 
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 @pytest.fixture(autouse=True)
 def answers(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The prompts that the generator got; it answers in capitals, and `slow` never ends."""
@@ -44,10 +47,12 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 @pytest.fixture(autouse=True)
 def interruptible() -> Iterator[None]:
-    """Ctrl-C as a terminal has it; who starts the tests in the background may ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Ctrl-C as a terminal has it; an interrupted command ignores what follows, the tests do not."""
+    before = {each: signal.getsignal(each) for each in ENDING}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
-    signal.signal(signal.SIGINT, before)
+    for each, handler in before.items():
+        signal.signal(each, handler)
 
 
 class Roomy:
