@@ -16,7 +16,6 @@ from prefcli.cli import chat as command
 from prefcli.services.generator import Generator, Job
 from tests.cli.conftest import Run
 
-
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -47,7 +46,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 @pytest.fixture(autouse=True)
 def interruptible() -> Iterator[None]:
-    """Ctrl-C as a terminal has it; an interrupted command ignores what follows, the tests do not."""
+    """Ctrl-C as a terminal has it; what an interrupted command ignores is given back."""
     before = {each: signal.getsignal(each) for each in ENDING}
     signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
