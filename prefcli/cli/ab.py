@@ -9,7 +9,14 @@ import typer
 
 from prefcli.cli import dialogue, words
 from prefcli.cli.evaluation_options import Tested, TestedProfile, tested
-from prefcli.cli.options import JsonLines, command_group, examples, finite
+from prefcli.cli.options import (
+    JsonLines,
+    MaxNewTokens,
+    command_group,
+    drawn_seed_option,
+    examples,
+    strength_option,
+)
 from prefcli.errors import UsageError
 from prefcli.output import Column, Output
 
@@ -67,19 +74,9 @@ def ab(
             help="How many; by default 10, or one for each PROMPT.",
         ),
     ] = None,
-    strength: Annotated[
-        float,
-        typer.Option(
-            min=0, max=10, metavar="X", help="How far to follow the profile.", callback=finite
-        ),
-    ] = 1.0,
-    max_new_tokens: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Longest answer, in tokens.")
-    ] = 256,
-    seed: Annotated[
-        int | None,
-        typer.Option(min=0, metavar="N", help="Makes questions repeatable; otherwise drawn."),
-    ] = None,
+    strength: Annotated[float, strength_option("How far to follow the profile.")] = 1.0,
+    max_new_tokens: MaxNewTokens = 256,
+    seed: Annotated[int | None, drawn_seed_option("questions")] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Let every pick be feedback as well.")
     ] = False,

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prefcli.cli import completion, dialogue, words
-from prefcli.cli.options import JsonLines, Space, command_group, examples, finite
+from prefcli.cli.options import (
+    JsonLines,
+    MaxNewTokens,
+    Space,
+    command_group,
+    drawn_seed_option,
+    examples,
+    finite,
+)
 from prefcli.errors import UsageError
 from prefcli.output import Output
 
@@ -75,14 +83,9 @@ def ask(
         int,
         typer.Option(min=4, metavar="N", help="Answers to sample for each prompt; half are plain."),
     ] = 8,
-    max_new_tokens: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Longest answer, in tokens.")
-    ] = 256,
+    max_new_tokens: MaxNewTokens = 256,
     space: Space = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(min=0, metavar="N", help="Makes questions repeatable; otherwise drawn."),
-    ] = None,
+    seed: Annotated[int | None, drawn_seed_option("questions")] = None,
     fit: Annotated[bool, typer.Option("--fit", help="Fit the user at the end.")] = False,
     as_jsonl: JsonLines = False,
 ) -> None:

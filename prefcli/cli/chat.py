@@ -7,12 +7,25 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from prefcli.cli import completion, words
-from prefcli.cli.options import Base, JsonLines, Stop, command_group, examples, finite
+from prefcli.cli.options import (
+    Base,
+    JsonLines,
+    MaxNewTokens,
+    Stop,
+    Temperature,
+    TopP,
+    command_group,
+    drawn_seed_option,
+    examples,
+    somebody_types,
+    strength_option,
+)
+from prefcli.cli.streaming import streamed
 from prefcli.errors import DataError, NotFoundError, PrefcliError, UsageError
 from prefcli.output import Output
 
@@ -59,31 +72,11 @@ def chat(
     ] = None,
     system: Annotated[str | None, typer.Option(metavar="TEXT", help="A system message.")] = None,
     base: Base = None,
-    strength: Annotated[
-        float,
-        typer.Option(
-            min=0, max=10, metavar="X", help="How far to follow a profile.", callback=finite
-        ),
-    ] = 1.0,
-    seed: Annotated[
-        int | None,
-        typer.Option(min=0, metavar="N", help="Makes answers repeatable; otherwise drawn."),
-    ] = None,
-    max_new_tokens: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Longest answer, in tokens.")
-    ] = 256,
-    temperature: Annotated[
-        float,
-        typer.Option(
-            min=0, max=100, metavar="X", help="0 takes the likeliest token.", callback=finite
-        ),
-    ] = 0.8,
-    top_p: Annotated[
-        float,
-        typer.Option(
-            min=0, max=1, metavar="X", help="Sample from this share of the mass.", callback=finite
-        ),
-    ] = 0.95,
+    strength: Annotated[float, strength_option("How far to follow a profile.")] = 1.0,
+    seed: Annotated[int | None, drawn_seed_option("answers")] = None,
+    max_new_tokens: MaxNewTokens = 256,
+    temperature: Temperature = 0.8,
+    top_p: TopP = 0.95,
     stop: Stop = None,
     log: Annotated[
         bool, typer.Option("--log/--no-log", help="Keep each turn in the catalog.")
@@ -108,7 +101,7 @@ def chat(
             log=log,
             progress=output.progress,
         )
-        person = sys.stdin is not None and sys.stdin.isatty()
+        person = somebody_types()
         session = _Session(output, talk, person, as_jsonl)
         if person:
             with _interruptible():
@@ -174,19 +167,12 @@ class _Session:
                 self.output.error("that line is not UTF-8")
 
     def _turn(self, text: str) -> None:
-        last = ""
-
-        def show(piece: str) -> None:
-            nonlocal last
-            self.output.piece(piece)
-            last = piece
-
         before = self.talk.left_out
-        answer = self.talk.say(text, None if self.as_jsonl else show)
         if self.as_jsonl:
+            answer = self.talk.say(text)
             self.output.jsonl(dataclasses.asdict(answer) | {"left_out": self.talk.left_out})
-        elif not last.endswith("\n"):
-            self.output.piece("\n")
+        else:
+            answer = streamed(self.output, lambda show: self.talk.say(text, show))
         if self.talk.left_out > before:
             self._tell_once(
                 f"the conversation is longer than the {self.talk.generator.room()} tokens that "
@@ -213,7 +199,7 @@ class _Session:
                 raise UsageError("/profile NAME: whose? none is the plain base")
             self.talk.follow(rest)
             chosen = self.talk.profile
-            self._say(f"profile: {_name(chosen) if chosen else 'none, the plain base'}")
+            self._say(f"profile: {chosen.full_name if chosen else 'none, the plain base'}")
         elif name == "system":
             self.talk.instruct(rest or None)
             self._say(f"system message: {rest or 'none'}")
@@ -234,10 +220,6 @@ class _Session:
         """Tell a person what a command did; a script knows."""
         if self.person:
             self.output.hint(text)
-
-
-def _name(chosen: Any) -> str:
-    return str(chosen.user if chosen.version is None else f"{chosen.user}@{chosen.version}")
 
 
 def _piped() -> Iterator[str]:

@@ -9,7 +9,16 @@ import typer
 
 from prefcli.cli import completion
 from prefcli.cli.generate import read_prompt
-from prefcli.cli.options import Base, Json, Stop, command_group, examples, finite
+from prefcli.cli.options import (
+    Base,
+    Json,
+    MaxNewTokens,
+    Stop,
+    command_group,
+    drawn_seed_option,
+    examples,
+    strength_option,
+)
 from prefcli.output import Output
 
 commands = command_group()
@@ -40,17 +49,9 @@ def compare(
         ),
     ] = None,
     base: Base = None,
-    strength: Annotated[
-        float,
-        typer.Option(min=0, max=10, metavar="X", help="How far to follow each.", callback=finite),
-    ] = 1.0,
-    seed: Annotated[
-        int | None,
-        typer.Option(min=0, metavar="N", help="Makes answers repeatable; otherwise drawn."),
-    ] = None,
-    max_new_tokens: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Longest answer, in tokens.")
-    ] = 256,
+    strength: Annotated[float, strength_option("How far to follow each.")] = 1.0,
+    seed: Annotated[int | None, drawn_seed_option("answers")] = None,
+    max_new_tokens: MaxNewTokens = 256,
     stop: Stop = None,
     system: Annotated[str | None, typer.Option(metavar="TEXT", help="A system message.")] = None,
     log: Annotated[
@@ -60,6 +61,7 @@ def compare(
 ) -> None:
     text = read_prompt(prompt)
 
+    from prefcli.services.blends import full_name
     from prefcli.services.compare import compare as service
     from prefcli.store import Store
 
@@ -81,9 +83,9 @@ def compare(
             output.json({"answers": [dataclasses.asdict(answer) for answer in answers]})
         else:
             titles = [
-                answer.profile or f"{answer.base} (no profile)"
-                if answer.version is None
-                else f"{answer.profile}@{answer.version}"
+                full_name(answer.profile, answer.version)
+                if answer.profile
+                else f"{answer.base} (no profile)"
                 for answer in answers
             ]
             output.side_by_side(titles, [answer.response for answer in answers])

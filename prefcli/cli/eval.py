@@ -9,7 +9,14 @@ import typer
 
 from prefcli.cli import words
 from prefcli.cli.evaluation_options import Tested, TestedProfile, tested
-from prefcli.cli.options import Json, Seed, command_group, examples, finite
+from prefcli.cli.options import (
+    Json,
+    MaxNewTokens,
+    Seed,
+    command_group,
+    examples,
+    strength_option,
+)
 from prefcli.output import Column, Output
 
 commands = command_group()
@@ -79,15 +86,8 @@ def evaluate(
         str | None,
         typer.Option(metavar="FILE", help="Prompts that taste should leave alone, for the drift."),
     ] = None,
-    strength: Annotated[
-        float,
-        typer.Option(
-            min=0, max=10, metavar="X", help="How far to follow the profile.", callback=finite
-        ),
-    ] = 1.0,
-    max_new_tokens: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Longest answer, in tokens.")
-    ] = 128,
+    strength: Annotated[float, strength_option("How far to follow the profile.")] = 1.0,
+    max_new_tokens: MaxNewTokens = 128,
     seed: Seed = 0,
     save: Annotated[
         str | None,

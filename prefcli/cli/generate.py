@@ -14,7 +14,19 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 import typer
 
 from prefcli.cli import completion, words
-from prefcli.cli.options import Base, Json, Stop, command_group, examples, finite
+from prefcli.cli.options import (
+    Base,
+    Json,
+    MaxNewTokens,
+    Stop,
+    Temperature,
+    TopP,
+    command_group,
+    drawn_seed_option,
+    examples,
+    strength_option,
+)
+from prefcli.cli.streaming import streamed
 from prefcli.errors import DataError, NotFoundError, UsageError
 from prefcli.output import Output
 
@@ -60,34 +72,12 @@ def generate(
     ] = None,
     base: Base = None,
     strength: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            max=10,
-            metavar="X",
-            help="How far to follow it; 0 is exactly the base, 1 the profile.",
-            callback=finite,
-        ),
+        float, strength_option("How far to follow it; 0 is exactly the base, 1 the profile.")
     ] = 1.0,
-    seed: Annotated[
-        int | None,
-        typer.Option(min=0, metavar="N", help="Makes answers repeatable; otherwise drawn."),
-    ] = None,
-    max_new_tokens: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Longest answer, in tokens.")
-    ] = 256,
-    temperature: Annotated[
-        float,
-        typer.Option(
-            min=0, max=100, metavar="X", help="0 takes the likeliest token.", callback=finite
-        ),
-    ] = 0.8,
-    top_p: Annotated[
-        float,
-        typer.Option(
-            min=0, max=1, metavar="X", help="Sample from this share of the mass.", callback=finite
-        ),
-    ] = 0.95,
+    seed: Annotated[int | None, drawn_seed_option("answers")] = None,
+    max_new_tokens: MaxNewTokens = 256,
+    temperature: Temperature = 0.8,
+    top_p: TopP = 0.95,
     stop: Stop = None,
     batch: Annotated[
         str | None,
@@ -158,17 +148,7 @@ def generate(
 def _answer(output: Output, store: Store, prompt: str, sampling: dict[str, Any]) -> None:
     from prefcli.services.generate import generate as run
 
-    last = ""
-
-    def show(piece: str) -> None:
-        nonlocal last
-        if piece:
-            output.piece(piece)
-            last = piece
-
-    answer = run(store, prompt, on_text=show, **sampling)
-    if not last.endswith("\n"):
-        output.piece("\n")
+    answer = streamed(output, lambda show: run(store, prompt, on_text=show, **sampling))
     for warning in answer.warnings:
         output.warning(warning)
 

@@ -43,6 +43,18 @@ def finite(value: float | None) -> float | None:
     return value
 
 
+def strength_option(help: str) -> Any:
+    """`--strength`: how far to follow what a command follows."""
+    return typer.Option("--strength", min=0, max=10, metavar="X", help=help, callback=finite)
+
+
+def drawn_seed_option(what: str) -> Any:
+    """`--seed` of a command that draws one where none is given."""
+    return typer.Option(
+        "--seed", min=0, metavar="N", help=f"Makes {what} repeatable; otherwise drawn."
+    )
+
+
 def confirm(question: str, yes: bool) -> None:
     """Ask on stderr before something is lost; nobody is asked who said `--yes`.
 
@@ -52,13 +64,14 @@ def confirm(question: str, yes: bool) -> None:
     """
     if yes:
         return
-    if not _somebody_is_there():
+    if not somebody_types():
         raise UsageError("this cannot be taken back: add --yes to do it")
     if not typer.confirm(question, err=True):
         raise PrefcliError("nothing was removed")
 
 
-def _somebody_is_there() -> bool:
+def somebody_types() -> bool:
+    """Whether stdin is a terminal."""
     return sys.stdin is not None and sys.stdin.isatty()
 
 
@@ -109,6 +122,32 @@ Stop = Annotated[
     list[str] | None,
     typer.Option(
         "--stop", metavar="TEXT", help="End an answer before this text; may be given several times."
+    ),
+]
+MaxNewTokens = Annotated[
+    int,
+    typer.Option("--max-new-tokens", min=1, metavar="N", help="Longest answer, in tokens."),
+]
+Temperature = Annotated[
+    float,
+    typer.Option(
+        "--temperature",
+        min=0,
+        max=100,
+        metavar="X",
+        help="0 takes the likeliest token.",
+        callback=finite,
+    ),
+]
+TopP = Annotated[
+    float,
+    typer.Option(
+        "--top-p",
+        min=0,
+        max=1,
+        metavar="X",
+        help="Sample from this share of the mass.",
+        callback=finite,
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of the sampling.")]

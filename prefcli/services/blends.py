@@ -34,6 +34,11 @@ class Taste:
     space: str
     parts: tuple[tuple[StoredProfile, float], ...]
 
+    @property
+    def full_name(self) -> str:
+        """The user with the version, or the blend."""
+        return full_name(self.name, self.version)
+
     def open(self) -> Profile:
         """What is to be generated with.
 
@@ -55,6 +60,11 @@ class Taste:
             method="blend",
             created=max(profile.created for profile in opened),
         )
+
+
+def full_name(user: str, version: int | None) -> str:
+    """A profile as it can be named: `alice@2`; a blend, which has no version, as it is."""
+    return user if version is None else f"{user}@{version}"
 
 
 def find_taste(store: Store, name: str) -> Taste:

@@ -17,11 +17,9 @@ from typing import Unpack
 from prefcli import tiny
 from prefcli.errors import DataError, UsageError
 from prefcli.feedback.records import Message, Prompt
-from prefcli.services.generator import Chosen, Generation, Generator, Job
+from prefcli.services.generator import NOBODY, Chosen, Generation, Generator, Job
 from prefcli.services.sampling import Asked, Choice, check_system, check_text, pick_seed
 from prefcli.store import Store
-
-NOBODY = "none"  # the plain base
 
 
 @dataclass(frozen=True)

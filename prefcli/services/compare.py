@@ -7,11 +7,10 @@ from typing import Unpack
 
 from prefcli.errors import DataError, UsageError
 from prefcli.feedback.records import text_prompt
-from prefcli.services.generator import Generation, Generator, Job
+from prefcli.services.generator import NOBODY, Generation, Generator, Job
 from prefcli.services.sampling import Asked, Choice, check_text, pick_seed, under_system
 from prefcli.store import Store
 
-NOBODY = "none"  # the plain base
 MOST = 16
 
 

@@ -31,7 +31,7 @@ from prefcli.services.candidates import encode_answers
 from prefcli.services.generate import AT_ONCE
 from prefcli.services.generator import Chosen, Generator, Job
 from prefcli.services.judges import Answer, FunctionJudge, Judge
-from prefcli.services.prompts import read_prompts
+from prefcli.services.prompts import different_prompts
 from prefcli.services.sampling import Choice, Settings, pick_seed
 from prefcli.services.spaces import SpaceReference, space_of
 from prefcli.services.unseen_prompts import Unseen, kept_out, unseen_prompts, warn_of
@@ -142,7 +142,7 @@ def evaluate(
     pairs = _answers(generator, asked.prompts, sides, answers, seed, progress)
 
     base, space = generator.base(), generator.space(taste.space)
-    room = base.context - max(16, base.context // 4)
+    room = generator.room()
     by: Judge
     if judge is None:
         by = RewardJudge(base, space, learned)
@@ -176,7 +176,7 @@ def evaluate(
     moved = drift.measure_drift(
         base, space, apart[1], point, room=room, seed=seed, progress=progress
     )
-    name = taste.name if taste.version is None else f"{taste.name}@{taste.version}"
+    name = taste.full_name
     summary = in_words(wins, name, by.words)
     if chosen.z is None:
         summary = f"{name} learned nothing and answers exactly as the base does."
@@ -251,10 +251,7 @@ def _neutral(
         UsageError, NotFoundError, DataError: the file cannot be read, or holds no prompt.
     """
     if source is not None:
-        given = list(dict.fromkeys(prompt for prompt, _ in read_prompts(source)))
-        if not given:
-            raise DataError(f"--neutral {source} holds no prompt: write one on each line")
-        return "file", given
+        return "file", different_prompts(source, f"--neutral {source}")
     if reference.base == tiny.NAME:
         return "the same prompts", asked.prompts
     return "neutral prompts", drift.neutral_prompts()

@@ -18,7 +18,7 @@ from prefcli import tiny
 from prefcli.errors import DataError, NotFoundError, UsageError
 from prefcli.feedback.records import Prompt
 from prefcli.services.bases import BaseReference, open_base, resolve_base
-from prefcli.services.blends import find_taste
+from prefcli.services.blends import find_taste, full_name
 from prefcli.services.feedback_encodings import FeedbackEncoder
 from prefcli.services.sampling import Choice
 from prefcli.services.spaces import open_space, resolve_space, space_of
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from prefcli.latent.space import Space
     from prefcli.profile import Profile
 
+NOBODY = "none"  # the plain base, where profiles are listed
 PREFIXES_KEPT = 1024  # of profiles that may come again; they are megabytes on a large base
 STRANGE_PROMPT = (
     "the built-in base never met such a prompt and the answer is probably nonsense: it knows 249 "
@@ -66,6 +67,11 @@ class Chosen:
     z: npt.NDArray[np.float64] | None
     space: str
     by_prompt: Profile | None = None
+
+    @property
+    def full_name(self) -> str:
+        """The user with the version, or the blend."""
+        return full_name(self.user, self.version)
 
 
 @dataclass(frozen=True)

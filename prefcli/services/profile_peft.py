@@ -77,7 +77,7 @@ def export_peft(
     for file, content in files.items():
         write_file(directory / file, content, force)
     return {
-        "profile": taste.name if taste.version is None else f"{taste.name}@{taste.version}",
+        "profile": taste.full_name,
         "base": base.source,
         "kind": space.config.adapter.kind,
         "file": target,

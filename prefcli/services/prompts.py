@@ -97,6 +97,21 @@ def read_prompts(source: str) -> list[tuple[Prompt, tuple[str, ...]]]:
     return prompts
 
 
+def different_prompts(source: str, where: str) -> list[Prompt]:
+    """The different prompts of a file or stdin; answers that came with them are passed over.
+
+    Args:
+        where: What to call the source.
+
+    Raises:
+        UsageError, NotFoundError, DataError: as `read_prompts`, and where there is none.
+    """
+    found = list(dict.fromkeys(prompt for prompt, _ in read_prompts(source)))
+    if not found:
+        raise DataError(f"{where} holds no prompt: write one on each line")
+    return found
+
+
 def _read(source: str, name: str) -> bytes:
     if not source:
         raise UsageError("--prompts is empty: name a file, or - for stdin")

@@ -10,7 +10,7 @@ from prefcli import tiny
 from prefcli.errors import DataError
 from prefcli.feedback.containers import source_name
 from prefcli.feedback.records import Prompt, text_prompt
-from prefcli.services.prompts import read_prompts
+from prefcli.services.prompts import different_prompts
 from prefcli.services.sampling import check_text
 from prefcli.store import Store
 
@@ -37,10 +37,7 @@ def prompts_to_ask(
         DataError: it cannot be read or holds no prompt, or there is no prompt anywhere.
     """
     if source is not None:
-        given = dict.fromkeys(prompt for prompt, _ in read_prompts(source))
-        if not given:
-            raise DataError(f"{source_name(source)} holds no prompt: write one on each line")
-        return _drawn([list(given)], most, rng)
+        return _drawn([different_prompts(source, source_name(source))], most, rng)
     own: dict[Prompt, None] = {}
     others: dict[Prompt, None] = {}
     for stored in store.feedback():

@@ -25,7 +25,7 @@ from prefcli.services.blends import Taste
 from prefcli.services.feedback_encodings import FeedbackEncoder
 from prefcli.services.generator import Generator, Job
 from prefcli.services.population import common_prior
-from prefcli.services.prompts import read_prompts
+from prefcli.services.prompts import different_prompts
 from prefcli.services.recency import recency_weights
 from prefcli.services.sampling import check_text
 from prefcli.services.space_eval import unseen_topics
@@ -108,9 +108,7 @@ def unseen_prompts(
 def _given(given: str | Sequence[Prompt], seen: set[Prompt], seed: int) -> Unseen:
     if isinstance(given, str):
         where = source_name(given)
-        every = list(dict.fromkeys(prompt for prompt, _ in read_prompts(given)))
-        if not every:
-            raise DataError(f"{where} holds no prompt: write one on each line")
+        every = different_prompts(given, where)
     else:
         where, every = "what was given", list(dict.fromkeys(given))
     found = _new(every, seen)

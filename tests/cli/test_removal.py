@@ -101,7 +101,7 @@ def test_a_person_at_a_terminal_is_asked(
         return len(asked) > 1
 
     monkeypatch.setattr("typer.confirm", confirm)
-    monkeypatch.setattr("prefcli.cli.options._somebody_is_there", lambda: True)
+    monkeypatch.setattr("prefcli.cli.options.somebody_types", lambda: True)
     refused = run("feedback", "rm", "--user", "bob")
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert refused.stderr == "prefcli: error: nothing was removed\n"
