@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from prefcli.wording import size, some
+
+__all__ = [
+    "accuracy",
+    "count",
+    "decimal",
+    "moment",
+    "name",
+    "seconds",
+    "size",
+    "some",
+    "text",
+]
+
 
 def name(value: Any) -> str:
     """Any value, with a dash where there is none."""
@@ -18,18 +32,6 @@ def accuracy(value: float | None) -> str:
 def decimal(value: float | None) -> str:
     """A number with one digit after the point."""
     return "-" if value is None else f"{value:.1f}"
-
-
-def size(value: int | None) -> str:
-    """A number of bytes."""
-    if value is None:
-        return "-"
-    amount = float(value)
-    for unit in ("B", "KB", "MB"):
-        if amount < 1000:
-            return f"{amount:.3g} {unit}"
-        amount /= 1000
-    return f"{amount:.3g} GB"
 
 
 def seconds(value: float | None) -> str:
@@ -47,12 +49,6 @@ def moment(value: str | None) -> str:
 def count(number: int, what: str) -> str:
     """`1 row`, `2 rows`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def some(names: list[str], most: int = 5) -> str:
-    """The first few of many names."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
 def text(value: Any) -> str:

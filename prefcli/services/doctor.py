@@ -23,13 +23,13 @@ from prefcli.services.bases import BaseReference, open_base
 from prefcli.services.findings import Finding, bad, ok, warning
 from prefcli.services.machine import check_device, check_versions
 from prefcli.store.checkup import CatalogReader
+from prefcli.wording import size, some
 
 if TYPE_CHECKING:
     from prefcli.progress import Progress
 
 QUICK = 1000  # profiles that the quick look opens
 LITTLE, TOO_LITTLE = 2e9, 1e8  # bytes of free disk space: a base of half a billion; one catalog
-NAMED = 5  # of many with the same fault
 
 
 def examine(
@@ -67,8 +67,8 @@ def _disk(home: Path) -> Iterator[Finding]:
         "catalog": sum(_size(home / (CATALOG_NAME + end)) for end in ("", "-wal")),
         "spaces": sum(_size(path) for path in spaces.rglob("*")) if spaces.is_dir() else 0,
     }
-    told = ", ".join(f"{name} {_amount(size)}" for name, size in parts.items())
-    told = f"{_amount(free)} free in {home}; {told}"
+    told = ", ".join(f"{name} {size(amount)}" for name, amount in parts.items())
+    told = f"{size(free)} free in {home}; {told}"
     room = "free some space, or point PREFCLI_HOME to a larger disk"
     if free < TOO_LITTLE:
         yield bad("disk", told, room)
@@ -115,7 +115,7 @@ def _catalog(
     if damage := catalog.damage():
         yield bad(
             "catalog",
-            f"damaged: {damage[0]}{_more(len(damage) - 1)}",
+            f"damaged: {some(damage, 1)}",
             "`prefcli restore FILE` puts a backup in its place",
         )
         return
@@ -176,12 +176,12 @@ def _profiles(catalog: CatalogReader, here: set[str], deep: bool) -> Iterator[Fi
     if homeless:
         yield warning(
             "profiles",
-            f"their space is not here or no good: {_some(homeless)}",
+            f"their space is not here or no good: {some(homeless)}",
             "`prefcli space import` it, or `prefcli refit --space NAME` moves them to another",
         )
     if gone := catalog.without_artifact():
         yield bad(
-            "profiles", f"contents are gone: {_some(gone)}", "`prefcli profile rm` them, fit again"
+            "profiles", f"contents are gone: {some(gone)}", "`prefcli profile rm` them, fit again"
         )
     unreadable, opened = [], 0
     for user, version, artifact in catalog.artifacts(None if deep else QUICK):
@@ -193,7 +193,7 @@ def _profiles(catalog: CatalogReader, here: set[str], deep: bool) -> Iterator[Fi
     if unreadable:
         yield bad(
             "profiles",
-            f"cannot be opened: {_some(unreadable)}",
+            f"cannot be opened: {some(unreadable)}",
             "`prefcli profile rm` them, then fit the users again",
         )
     elif opened:
@@ -306,28 +306,12 @@ def _told(error: PrefcliError) -> tuple[str, str]:
     return (what, remedy) if what else (error.message, "restore it, or add it again")
 
 
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:NAMED]) + _more(len(names) - NAMED)
-
-
-def _more(count: int) -> str:
-    return f" and {count} more" if count > 0 else ""
-
-
 def _size(path: Path) -> int:
     try:
         found = path.lstat()
     except OSError:  # gone meanwhile
         return 0
     return found.st_size if stat.S_ISREG(found.st_mode) else 0
-
-
-def _amount(size: float) -> str:
-    for unit in ("B", "KB", "MB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} GB"
 
 
 def worst(findings: list[dict[str, Any]]) -> str:

@@ -19,10 +19,10 @@ import numpy.typing as npt
 from prefcli.errors import DataError, NotFoundError
 from prefcli.feedback.records import encoding_key
 from prefcli.latent.tastes import find_slopes, leanings, words_from_report
-from prefcli.services.profiles import open_profile, stored_profile
+from prefcli.services.profiles import open_profile
 from prefcli.services.spaces import SpaceReference, reference_encodings, resolve_space
 from prefcli.solvers.layout import groups, nearest, two_axes
-from prefcli.store import Store
+from prefcli.store import ProfileRow, Store
 
 Array = npt.NDArray[np.float64]
 
@@ -122,7 +122,7 @@ def user_map(store: Store, space: str | None = None) -> UserMap:
     for row in sorted(store.profiles(), key=lambda row: row.user):
         if row.space == reference.fingerprint:
             with suppress(DataError):  # damaged: `doctor` tells
-                points.append(_point(store, f"{row.user}@{row.version}", size))
+                points.append(_point(store, row, size))
                 names.append(row.user)
                 versions.append(row.version)
     if not points:
@@ -155,10 +155,13 @@ def user_map(store: Store, space: str | None = None) -> UserMap:
     return UserMap(reference.name, reference.base, users, (first, second), liked, others)
 
 
-def _point(store: Store, name: str, size: int) -> Array:
-    z = open_profile(stored_profile(store, name)).latent(1.0)
+def _point(store: Store, row: ProfileRow, size: int) -> Array:
+    stored = store.profile(row.user, row.version)
+    if stored is None:
+        raise DataError(f"{row.user}@{row.version} was removed meanwhile")
+    z = open_profile(stored).latent(1.0)
     if z is not None and len(z) != size:
-        raise DataError(f"{name} is of another number of directions")
+        raise DataError(f"{row.user}@{row.version} is of another number of directions")
     return np.zeros(size) if z is None else z
 
 
@@ -175,7 +178,7 @@ def _trails(
             latest.add(row.user)
             continue
         with suppress(DataError):
-            x, y = axes @ _point(store, f"{row.user}@{row.version}", size)
+            x, y = axes @ _point(store, row, size)
             found.setdefault(row.user, []).insert(0, (float(x), float(y)))
     return {user: tuple(trail) for user, trail in found.items()}
 
