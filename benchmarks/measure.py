@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.answers import FloatArray, stream
 from benchmarks.judges import distinct_2
-from benchmarks.peers.base import Job, Lesson, PeakMemory, Peer, Speaker, Voice, rivals, wins
+from benchmarks.peers.base import Job, PeakMemory, Peer, Speaker, Voice, rivals, wins
 from benchmarks.tasks.base import Arena, Taste
 from prefcli.tiny.tastes import words
 
@@ -145,11 +145,6 @@ def paths(job: Job, ground: Ground, marks: Sequence[int]) -> tuple[list[dict[str
             found.append({"passes": passes, "seconds": _digits(seconds), "win_rate": _digits(rate)})
 
     return found, watch
-
-
-def with_path(lesson: Lesson, path: Sequence[dict[str, float]]) -> Lesson:
-    """The lesson, with the record."""
-    return Lesson(lesson.speaker, lesson.seconds, lesson.bytes, tuple(path), lesson.notes)
 
 
 def _digits(value: float) -> float:

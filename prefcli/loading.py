@@ -61,14 +61,8 @@ def load_base(
     precision = pick_dtype(dtype, chosen)
     quantization = _quantization(quantize, precision)
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging as transformers_logging
 
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    directory = local_path(source)
-    if directory:
-        _check_files(directory)
-    where = str(directory or source)
+    directory, where = _locate(source)
 
     def load(weights: torch.dtype | str, **how: Any) -> tuple[Any, dict[str, Any]]:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -109,6 +103,22 @@ def load_base(
         ) from error
 
 
+def _locate(source: str | Path) -> tuple[Path | None, str]:
+    """The local directory, if it is one, and what to give to the library, which is silenced.
+
+    Raises:
+        DataError: the directory is no model's.
+    """
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    directory = local_path(source)
+    if directory:
+        _check_files(directory)
+    return directory, str(directory or source)
+
+
 def load_classifier(source: str | Path, device: str | None = None) -> tuple[Any, Any, int]:
     """Load a sequence classifier or a reward model; weights from safetensors only.
 
@@ -127,14 +137,8 @@ def load_classifier(source: str | Path, device: str | None = None) -> tuple[Any,
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     chosen = pick_device(device)
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
-    from transformers.utils import logging as transformers_logging
 
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    directory = local_path(source)
-    if directory:
-        _check_files(directory)
-    where = str(directory or source)
+    directory, where = _locate(source)
     with _quiet():
         with _step(where, "config.json", hub=not directory, kind="classifier"):
             config = AutoConfig.from_pretrained(where)

@@ -281,7 +281,6 @@ class _Fitter:
         size = int(self.reference.description["latent_size"])
         people = []
         for said, (method, half_life) in zip(block, how, strict=True):
-            half_life = half_life or None  # noqa: PLW2901
             started = time.perf_counter()
             judged, own = said.judged, self.encoder.own(said.judged, encodings)
             recency = recency_weights(said.stored, half_life)
@@ -293,7 +292,7 @@ class _Fitter:
                     encodings=own,
                     training=training_rows(judged, own, size, self.encoder.background(), recency),
                     prior=() if self.population is None else self.population.prior(said.user),
-                    half_life=half_life,
+                    half_life=half_life or None,
                     policy=policy,
                     encode_seconds=seconds * len(judged) + own_seconds,
                 )

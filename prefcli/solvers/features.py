@@ -142,10 +142,6 @@ class Model:
             quadratic = self.span.T @ quadratic
         return np.concatenate([np.zeros(self.offsets), linear, quadratic])
 
-    def widen(self, theta: FloatArray) -> FloatArray:
-        """The coefficients of a linear reward with zeros for the quadratic ones, (p,)."""
-        return np.pad(theta, (0, self.quadratic.features.shape[1] - len(theta)))
-
     def weight_covariance(self, mode: Mode) -> FloatArray:
         """The posterior covariance of w (d, d)."""
         block = slice(self.offsets, self.offsets + self.size)
