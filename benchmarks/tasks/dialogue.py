@@ -16,9 +16,9 @@ import numpy as np
 
 from benchmarks.answers import FloatArray, stream
 from benchmarks.corpora import CORPORA, TURN_WORDS, tidy
-from benchmarks.tasks.base import Arena, Score, Taste, each
+from benchmarks.tasks.base import Arena, Score, Taste
 from benchmarks.tasks.classifiers import Judge, Labeller, accuracy
-from benchmarks.tasks.trained import likelier_after_its_prompt, opened
+from benchmarks.tasks.trained import arena, opened
 from prefcli.errors import DataError
 from prefcli.progress import Progress
 from prefcli.tiny.tastes import words
@@ -31,7 +31,6 @@ TUNING = {
         sum(w in ("i", "my", "me", "i'm") for w in text.lower().split()) / max(1, words(text))
     ),
 }
-NEUTRAL, SEARCH = 24, 200
 
 
 class Dialogue:
@@ -57,25 +56,21 @@ class Dialogue:
         asked = list(dict.fromkeys(short))
         random.Random(stream(NAME, "test")).shuffle(asked)
         own = [prompt[-1].content for prompt in corpus.prompts(kept, 2000, stream(NAME, "own"))]
-        return Arena(
-            name=NAME,
-            model=model,
+        return arena(
+            corpus,
+            model,
             users={
                 act: Taste(_probability(labeller, i), _probability(judge, i))
                 for i, act in enumerate(ACTS)
             },
-            tuning={name: Taste(each(u), each(u)) for name, u in TUNING.items()},
-            feedback_prompts=own[SEARCH:],
-            search_prompts=own[:SEARCH],
-            test_prompts=asked[NEUTRAL:],
-            neutral_prompts=asked[:NEUTRAL],
-            on_topic=likelier_after_its_prompt(model),
-            other=("words", each(lambda text: float(words(text)))),
+            tuning=TUNING,
+            own=own,
+            asked=asked,
             accuracies={
                 "labeller": accuracy(labeller, texts, acts),
                 "judge": accuracy(judge, texts, acts),
             },
-            stage_one_seconds=seconds,
+            seconds=seconds,
         )
 
 

@@ -17,16 +17,15 @@ import numpy as np
 from benchmarks.answers import FloatArray, stream
 from benchmarks.corpora import CORPORA, members
 from benchmarks.space import HELD_OUT, PROMPTS
-from benchmarks.tasks.base import Arena, Score, Taste, each
+from benchmarks.tasks.base import Arena, Score, Taste
 from benchmarks.tasks.classifiers import Judge, Labeller, accuracy
-from benchmarks.tasks.trained import likelier_after_its_prompt, opened
+from benchmarks.tasks.trained import arena, opened
 from prefcli.errors import DataError
 from prefcli.progress import Progress
 from prefcli.tiny.tastes import words
 
 NAME = "reviews"
 WINDOW = 60  # words: the classifiers learn from pieces as long as what they judge
-NEUTRAL, SEARCH = 24, 200
 ASKED_IN_STAGE_ONE = 2 * (PROMPTS + HELD_OUT)  # documents, with room for repeated openings
 
 
@@ -57,26 +56,22 @@ class Reviews:
                 sum(w in ("i", "my") for w in text.lower().split())
             ),
         }
-        return Arena(
-            name=NAME,
-            model=model,
+        return arena(
+            corpus,
+            model,
             users={
                 "positive": Taste(_wants(labeller, 1.0), _wants(judge, 1.0)),
                 "negative": Taste(_wants(labeller, 0.0), _wants(judge, 0.0)),
                 "neutral": Taste(_wants(labeller, 0.5), _wants(judge, 0.5)),
             },
-            tuning={name: Taste(each(u), each(u)) for name, u in tuning.items()},
-            feedback_prompts=own[SEARCH:],
-            search_prompts=own[:SEARCH],
-            test_prompts=asked[NEUTRAL:],
-            neutral_prompts=asked[:NEUTRAL],
-            on_topic=likelier_after_its_prompt(model),
-            other=("words", each(lambda text: float(words(text)))),
+            tuning=tuning,
+            own=own,
+            asked=asked,
             accuracies={
                 "labeller": accuracy(labeller, texts, labels),
                 "judge": accuracy(judge, texts, labels),
             },
-            stage_one_seconds=seconds,
+            seconds=seconds,
         )
 
 

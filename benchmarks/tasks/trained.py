@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -13,12 +13,14 @@ import torch
 from benchmarks import bases, space
 from benchmarks.answers import LIKELIHOOD_BATCH, Model
 from benchmarks.corpora import Corpus
-from benchmarks.tasks.base import OnTopic
+from benchmarks.tasks.base import Arena, OnTopic, Taste, each
 from prefcli.feedback.records import text_prompt
 from prefcli.latent.space import Space
 from prefcli.progress import Progress
+from prefcli.tiny.tastes import words
 
 SEED = 0
+NEUTRAL, SEARCH = 24, 200
 
 
 def opened(
@@ -44,6 +46,42 @@ def opened(
     spent = json.loads(cost.read_text(encoding="utf-8")) if cost.exists() else {}
     model = Model(base, learned, progress, corpus.answer_tokens)
     return model, kept, spent.get("cpu") or sum(spent.values()) or None
+
+
+def arena(
+    corpus: Corpus,
+    model: Model,
+    *,
+    users: Mapping[str, Taste],
+    tuning: Mapping[str, Callable[[str], float]],
+    own: Sequence[str],
+    asked: Sequence[str],
+    accuracies: Mapping[str, float],
+    seconds: float | None,
+) -> Arena:
+    """The task on a corpus.
+
+    Args:
+        users, accuracies: As in `Arena`.
+        tuning: The other users, by what each wants more of.
+        own: Prompts that feedback is about; the first `SEARCH` are those of the searches.
+        asked: Prompts of measurements; the first `NEUTRAL` are those of the tax.
+        seconds: What stage 1 took.
+    """
+    return Arena(
+        name=corpus.name,
+        model=model,
+        users=users,
+        tuning={name: Taste(each(u), each(u)) for name, u in tuning.items()},
+        feedback_prompts=own[SEARCH:],
+        search_prompts=own[:SEARCH],
+        test_prompts=asked[NEUTRAL:],
+        neutral_prompts=asked[:NEUTRAL],
+        on_topic=likelier_after_its_prompt(model),
+        other=("words", each(lambda text: float(words(text)))),
+        accuracies=accuracies,
+        stage_one_seconds=seconds,
+    )
 
 
 def likelier_after_its_prompt(model: Model) -> OnTopic:
