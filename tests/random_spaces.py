@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from prefcli.base import Base
 from prefcli.latent.adapter import Adapter, AdapterConfig
@@ -35,3 +36,22 @@ def random_space(base: Base, seed: int = 0) -> Space:
         report={"contrastive_accuracy": 0.5},
     )
     return Space(config, encoder, adapter, Prior(torch.randn(4, 3), torch.randn(4, 3)))
+
+
+def random_taste(base: Base, kind: str) -> tuple[AdapterConfig, Tensor, Tensor]:
+    """An untrained adapter's sizes, what it makes of some z, and the prefix that this is."""
+    shape = base.prefix_shape
+    config = AdapterConfig(
+        *(3, shape.layers, shape.heads, shape.head_dim),
+        prefix_length=4,
+        width=8,
+        kind=kind,
+        hidden_size=base.hidden_size,
+    )
+    torch.manual_seed(0)
+    adapter = Adapter(config)
+    torch.nn.init.normal_(adapter.outer.weight, std=1.0)  # such that it matters
+    z = torch.randn(1, 3)
+    with torch.no_grad():
+        made, prefix = adapter(z)[0], adapter.prefix(base, z)[0]
+    return config, made, prefix

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from prefcli.decoding import sample
-from prefcli.latent.adapter import Adapter, AdapterConfig
 from prefcli.latent.peft_format import adapter_files
+from tests.random_spaces import random_taste
 from tests.tiny_bases import save_tiny, tiny_base
 
 PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "serving.md"
@@ -25,20 +25,7 @@ def test_embeddings_before_the_prompt_give_the_tokens_that_prefcli_gives(
     from transformers import AutoModelForCausalLM
 
     base = tiny_base(family)
-    shape = base.prefix_shape
-    config = AdapterConfig(
-        *(3, shape.layers, shape.heads, shape.head_dim),
-        prefix_length=4,
-        width=8,
-        kind="soft",
-        hidden_size=base.hidden_size,
-    )
-    torch.manual_seed(0)
-    adapter = Adapter(config)
-    torch.nn.init.normal_(adapter.outer.weight, std=1.0)  # such that it matters
-    z = torch.randn(1, 3)
-    with torch.no_grad():
-        made, prefix = adapter(z)[0], adapter.prefix(base, z)[0]
+    config, made, prefix = random_taste(base, "soft")
     directory = save_tiny(family, tmp_path / "base")
     for name, content in adapter_files(made, config, str(directory)).items():
         (tmp_path / name).write_bytes(content)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner, Result
 
+from prefcli.cli import dialogue
 from prefcli.cli.app import app
 
 Run = Callable[..., Result]
@@ -22,6 +24,18 @@ def run(home: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         return CliRunner().invoke(app, [str(word) for word in words], stdin, prog_name="prefcli")
 
     return invoke
+
+
+def press(monkeypatch: pytest.MonkeyPatch, keys: str) -> None:
+    """A terminal in which these keys are pressed, then Ctrl-C."""
+    monkeypatch.setattr(dialogue, "somebody_is_there", lambda: True)
+
+    def pressed() -> Iterator[str]:
+        yield from keys
+        raise KeyboardInterrupt
+
+    stream = pressed()
+    monkeypatch.setattr(typer, "getchar", lambda: next(stream))
 
 
 @pytest.fixture

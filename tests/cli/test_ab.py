@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import typer
 
-from prefcli.cli import dialogue
 from prefcli.store import Store
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, press
 from tests.made_profiles import add_profile
 
 PROMPTS = ("What is tea?", "How do I iron a shirt?")
@@ -22,18 +19,6 @@ SHORT = ("--max-new-tokens", "12", "--seed", "3")
 def alice(home: Any) -> None:
     with Store.open() as store:
         add_profile(store, "alice", 2.0)
-
-
-def press(monkeypatch: pytest.MonkeyPatch, keys: str) -> None:
-    """A terminal in which these keys are pressed, then Ctrl-C."""
-    monkeypatch.setattr(dialogue, "somebody_is_there", lambda: True)
-
-    def pressed() -> Iterator[str]:
-        yield from keys
-        raise KeyboardInterrupt
-
-    stream = pressed()
-    monkeypatch.setattr(typer, "getchar", lambda: next(stream))
 
 
 def picks() -> list[str]:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import typer
 
-from prefcli.cli import dialogue
 from prefcli.feedback.records import text_prompt
 from prefcli.services import ask as service
 from prefcli.services.ask import Question
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, press
 
 
 class Session:
@@ -43,18 +40,6 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Session:
     made = Session()
     monkeypatch.setattr(service, "ask", lambda *_, **__: made)
     return made
-
-
-def press(monkeypatch: pytest.MonkeyPatch, keys: str) -> None:
-    """A terminal in which these keys are pressed, then Ctrl-C."""
-    monkeypatch.setattr(dialogue, "somebody_is_there", lambda: True)
-
-    def pressed() -> Iterator[str]:
-        yield from keys
-        raise KeyboardInterrupt
-
-    stream = pressed()
-    monkeypatch.setattr(typer, "getchar", lambda: next(stream))
 
 
 def test_keys_answer_and_keys_that_mean_nothing_are_passed_over(

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from prefcli.decoding import sample
-from prefcli.latent.adapter import Adapter, AdapterConfig
 from prefcli.latent.peft_format import adapter_files
+from tests.random_spaces import random_taste
 from tests.tiny_bases import save_tiny, tiny_base
 
 peft = pytest.importorskip("peft")
@@ -23,20 +23,7 @@ def test_peft_generates_the_same_tokens(family: str, kind: str, tmp_path: Path) 
     from transformers import AutoModelForCausalLM
 
     base = tiny_base(family)
-    shape = base.prefix_shape
-    config = AdapterConfig(
-        *(3, shape.layers, shape.heads, shape.head_dim),
-        prefix_length=4,
-        width=8,
-        kind=kind,
-        hidden_size=base.hidden_size,
-    )
-    torch.manual_seed(0)
-    adapter = Adapter(config)
-    torch.nn.init.normal_(adapter.outer.weight, std=1.0)  # such that it matters
-    z = torch.randn(1, 3)
-    with torch.no_grad():
-        made, prefix = adapter(z)[0], adapter.prefix(base, z)[0]
+    config, made, prefix = random_taste(base, kind)
     directory = save_tiny(family, tmp_path / "base")
     (tmp_path / "adapter").mkdir()
     for name, content in adapter_files(made, config, str(directory)).items():
